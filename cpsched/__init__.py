@@ -1,0 +1,1 @@
+"""cpsched: constraint programming and reinforcement learning for scheduling and placement."""

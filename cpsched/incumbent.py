@@ -1,0 +1,110 @@
+"""The blackboard on which concurrent methods exchange incumbents and bounds during one solve."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Generic, TypeVar
+
+from cpsched.result import TracePoint
+
+SolutionT = TypeVar("SolutionT")
+
+
+class Incumbent(Generic[SolutionT]):
+    """Best solution and best proven lower bound of one solve; every method is thread-safe.
+
+    The clock starts when the object is made; ``done`` is true once the deadline has passed,
+    somebody asked to stop, or objective and bound have met.
+
+    Parameters
+    ----------
+    time_limit
+        Seconds of wall time from now.
+    stop
+        External request to stop (Ctrl-C, SIGTERM).
+    """
+
+    def __init__(self, time_limit: float, stop: threading.Event | None = None) -> None:
+        self.start = time.perf_counter()
+        self.deadline = self.start + time_limit
+        self.objective: int | None = None
+        self.bound: int | None = None
+        self.solution: SolutionT | None = None
+        self.infeasible = False
+        self.source = ""
+        self.trace: list[TracePoint] = []
+        self.error: BaseException | None = None
+        self._external = stop
+        self._finished = threading.Event()
+        self._lock = threading.Lock()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self.start
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the deadline, at least 0."""
+        return max(0.0, self.deadline - time.perf_counter())
+
+    @property
+    def done(self) -> bool:
+        """Whether every method should return now."""
+        if self._finished.is_set():
+            return True
+        external = self._external is not None and self._external.is_set()
+        if external or time.perf_counter() >= self.deadline:
+            self._finished.set()
+        return self._finished.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep up to *seconds*, less if the solve is over; return ``done``."""
+        self._finished.wait(min(seconds, self.remaining))
+        return self.done
+
+    def finish(self) -> None:
+        """End the solve: nothing more can be gained."""
+        self._finished.set()
+
+    def fail(self, error: BaseException) -> None:
+        """End the solve because a method broke; the portfolio re-raises *error*."""
+        with self._lock:
+            self.error = self.error or error
+        self._finished.set()
+
+    def offer(self, objective: int, solution: SolutionT, source: str) -> bool:
+        """Take *solution* if it is better than the best so far; return whether it was."""
+        with self._lock:
+            if self.objective is not None and objective >= self.objective:
+                return False
+            self.objective, self.solution, self.source = objective, solution, source
+            self._record(source)
+            return True
+
+    def raise_bound(self, bound: int, source: str) -> bool:
+        """Take *bound* if it is higher than the best so far; return whether it was.
+
+        A bound above the objective cannot be: it is a bug of *source* and raises ValueError.
+        """
+        with self._lock:
+            if self.bound is not None and bound <= self.bound:
+                return False
+            if self.objective is not None and bound > self.objective:
+                raise ValueError(f"{source}: bound {bound} above objective {self.objective}")
+            self.bound = bound
+            self._record(source)
+            return True
+
+    def prove_infeasible(self, source: str) -> None:
+        """Record a proof that no solution exists."""
+        with self._lock:
+            self.infeasible = True
+            self._record(source)
+        self._finished.set()
+
+    def _record(self, source: str) -> None:
+        self.trace.append(TracePoint(self.elapsed, self.objective, self.bound, source))
+        if self.objective is not None and self.objective == self.bound:
+            self._finished.set()

@@ -1,0 +1,1 @@
+"""Job shop: each job a route of operations over machines; minimise the makespan."""

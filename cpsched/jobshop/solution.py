@@ -1,0 +1,49 @@
+"""The answer to a job shop: where and when each operation runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cpsched.jobshop.instance import IntArray, JobShop
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """Machine, start and end of every operation; says nothing about how it was found.
+
+    machine, start, end: shape (num_ops,), operations numbered as in ``JobShop``.
+    """
+
+    machine: IntArray
+    start: IntArray
+    end: IntArray
+
+    def __post_init__(self) -> None:
+        for field in ("machine", "start", "end"):
+            array = np.ascontiguousarray(getattr(self, field), dtype=np.int32)
+            array.setflags(write=False)
+            object.__setattr__(self, field, array)
+
+    @classmethod
+    def from_starts(cls, instance: JobShop, start: IntArray) -> Schedule:
+        """Schedule of a classic job shop from its start times, shape (num_ops,)."""
+        starts = np.asarray(start, dtype=np.int32)
+        return cls(instance.machine, starts, starts + instance.duration)
+
+    @property
+    def makespan(self) -> int:
+        """Latest end."""
+        return int(self.end.max(initial=0))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Schedule):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[bytes, bytes, bytes]:
+        return (self.machine.tobytes(), self.start.tobytes(), self.end.tobytes())
