@@ -1,0 +1,48 @@
+# Two entry points: `make demo` and `make test`. Both set up .venv in this checkout first;
+# what is set up already is not set up again until pyproject.toml or constraints.txt changes.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+comma := ,
+PICTURES := build/demo
+# Compiles the kernels once; they are cached beside the sources, and loaded in a second afterwards.
+WARM := @$(BIN)/python -c "from cpsched.solving import prepare; prepare(lambda: print('== compiling kernels (once)', flush=True))"
+export MPLBACKEND := Agg
+
+.PHONY: demo test
+.DEFAULT_GOAL := demo
+.DELETE_ON_ERROR:
+
+demo: .venv/plot.stamp
+	$(WARM)
+	@mkdir -p $(PICTURES)
+	@echo "== job shop: ft10, 10 jobs x 10 machines, at most 30 s"
+	$(BIN)/cpsched solve ft10 --time-limit 30 --plot $(PICTURES)/ft10.png
+	@echo "== picture: $(PICTURES)/ft10.png"
+
+test: .venv/dev.stamp
+	$(WARM)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+# $(1): extras. Without build isolation the build tool is the pinned one, too.
+define install
+@echo "== installing cpsched[$(1)] into .venv (a minute or two, once)"
+@$(PIP) install -c constraints.txt setuptools
+@$(PIP) install -c constraints.txt --no-build-isolation -e ".[$(1)]"
+endef
+
+.venv/plot.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	$(call install,plot)
+	@touch $@
+
+.venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	$(call install,plot$(comma)dev)
+	@touch .venv/plot.stamp $@

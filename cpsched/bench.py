@@ -1,0 +1,284 @@
+"""Benchmark runs: methods against instances, one JSON line each, resumable.
+
+A run is known by the content of its instance, its method, limits, seed and the versions of what
+it depends on; a run that the file already holds is not repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import defaultdict
+from dataclasses import dataclass, fields
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cpsched import report, solving
+from cpsched.errors import InputError, MethodError
+from cpsched.protocols import Callback, Limits
+from cpsched.result import Status, versions
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator, Mapping, Sequence
+
+Record = dict[str, Any]
+RunKey = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One instance of a benchmark.
+
+    group: the set it belongs to, for the table; best_known: best objective in the literature.
+    """
+
+    instance: Any
+    group: str = "-"
+    best_known: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One solve of a benchmark."""
+
+    case: Case
+    method: str
+    limits: Limits
+
+    @property
+    def key(self) -> RunKey:
+        """What makes this run the same as one in a file."""
+        limits = self.limits
+        return (
+            fingerprint(self.case.instance),
+            self.method,
+            float(limits.time_limit),
+            limits.workers,
+            limits.seed,
+            tuple(sorted(versions().items())),
+        )
+
+
+def plan(
+    cases: Sequence[Case],
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    time_limit: float,
+    workers: int,
+) -> list[Run]:
+    """All runs, methods next to each other per instance, so that they meet equal conditions.
+
+    Raises InputError for an unknown method, one that cannot solve an instance, or bad limits.
+    """
+    for method in methods:
+        solving.check_method(method)
+    for case in cases:
+        known = solving.methods(case.instance)
+        for method in methods:
+            if method not in known:
+                raise MethodError(
+                    f"method {method} cannot solve {case.instance.name}; "
+                    f"these can: {', '.join(known)}"
+                )
+    return [
+        Run(case, method, Limits(time_limit, workers, seed))
+        for case in cases
+        for seed in seeds
+        for method in methods
+    ]
+
+
+def fingerprint(instance: Any) -> str:
+    """SHA-256 of the data of *instance*, its name left out."""
+    digest = hashlib.sha256(instance.family.encode())
+    for field in fields(instance):
+        value = getattr(instance, field.name)
+        if field.name == "name":
+            continue
+        data = value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
+        digest.update(f"|{field.name}:{len(data)}|".encode())
+        digest.update(data)
+    return digest.hexdigest()
+
+
+class RunFile:
+    """A file of JSON lines that grows run by run.
+
+    A last line without its newline is what an interrupted write leaves behind: it is dropped
+    and its run repeated. Any other malformed line raises InputError, as does a file that cannot
+    be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._name = os.fspath(path)
+        try:
+            data = self.path.read_bytes() if self.path.exists() else b""
+            self._size = data.rfind(b"\n") + 1
+            self.records = self._parse(data[: self._size])
+            created = not self.path.exists()
+            with self.path.open("ab"):
+                pass
+            if created:
+                self.path.unlink()
+        except OSError as error:
+            raise InputError(
+                f"cannot be written: {(error.strerror or str(error)).lower()}", source=self._name
+            ) from error
+        self._known = {key_of(record): record for record in self.records}
+
+    def _parse(self, data: bytes) -> list[Record]:
+        records = []
+        for number, line in enumerate(data.splitlines(), start=1):
+            try:
+                record = json.loads(line)
+                key_of(record)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise InputError(
+                    "not a line of a benchmark run", source=self._name, line=number
+                ) from error
+            records.append(record)
+        return records
+
+    def get(self, run: Run) -> Record | None:
+        """The record of *run*, if the file holds it."""
+        return self._known.get(run.key)
+
+    def append(self, record: Record) -> None:
+        """Add *record* and hand it to the operating system."""
+        with self.path.open("ab") as file:
+            file.truncate(self._size)
+            file.write(report.json_line(record).encode())
+            file.flush()
+            os.fsync(file.fileno())
+            self._size = file.tell()
+        self.records.append(record)
+        self._known[key_of(record)] = record
+
+
+def key_of(record: Mapping[str, Any]) -> RunKey:
+    """The key of the run that *record* describes; KeyError or TypeError if it is none."""
+    return (
+        record["instance_hash"],
+        record["method"],
+        float(record["time_limit_s"]),
+        record["workers"],
+        record["seed"],
+        tuple(sorted(record["versions"].items())),
+    )
+
+
+def execute(
+    runs: Sequence[Run],
+    file: RunFile | None = None,
+    *,
+    keep_solutions: bool = False,
+    stop: threading.Event | None = None,
+    callback: Callback | None = None,
+) -> Iterator[tuple[Run, Record, bool]]:
+    """Do the runs that *file* does not hold; yield (run, record, whether it is new).
+
+    Ends early once *stop* is set; the run it cuts short is not recorded.
+    """
+    solving.prepare()
+    for run in runs:
+        known = file.get(run) if file is not None else None
+        if known is not None:
+            yield run, known, False
+            continue
+        if stop is not None and stop.is_set():
+            return
+        result = solving.solve(
+            run.case.instance,
+            time_limit=run.limits.time_limit,
+            workers=run.limits.workers,
+            seed=run.limits.seed,
+            method=run.method,
+            stop=stop,
+            callback=callback,
+        )
+        if stop is not None and stop.is_set():
+            return
+        record = run_record(run, result, keep_solutions=keep_solutions)
+        if file is not None:
+            file.append(record)
+        yield run, record, True
+
+
+def run_record(run: Run, result: Any, *, keep_solutions: bool) -> Record:
+    """The JSON object of one run: that of ``cpsched solve`` and what identifies the run."""
+    instance = run.case.instance
+    return {
+        **report.record(instance, result, keep_solution=keep_solutions),
+        "method": run.method,
+        "instance_hash": fingerprint(instance),
+        "time_limit_s": run.limits.time_limit,
+        "workers": run.limits.workers,
+        "best_known": run.case.best_known,
+        "gap_to_best": report.gap_to(result.objective, run.case.best_known),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Means over the runs of one method on one class of instances.
+
+    gap_to_best: mean over the runs with a solution and a best-known objective, or None;
+    gap: the same of the gap to the proven bound; wall_time: mean seconds.
+    """
+
+    group: str
+    size: str
+    method: str
+    runs: int
+    found: int
+    optimal: int
+    gap_to_best: float | None
+    gap: float | None
+    wall_time: float
+
+
+def summarise(done: Sequence[tuple[Run, Record]]) -> list[Row]:
+    """One row per set, size and method, in the order of first appearance, and totals."""
+    classes: dict[tuple[str, str], dict[str, list[Record]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    total: dict[str, list[Record]] = defaultdict(list)
+    for run, record in done:
+        shop = run.case.instance
+        size = f"{shop.num_jobs}x{shop.num_machines}"
+        classes[run.case.group, size][run.method].append(record)
+        total[run.method].append(record)
+    rows = [
+        _row(group, size, method, records)
+        for (group, size), methods in classes.items()
+        for method, records in methods.items()
+    ]
+    if len(classes) > 1:
+        rows += [_row("all", "", method, records) for method, records in total.items()]
+    return rows
+
+
+def _row(group: str, size: str, method: str, records: Sequence[Record]) -> Row:
+    return Row(
+        group=group,
+        size=size,
+        method=method,
+        runs=len(records),
+        found=sum(record["objective"] is not None for record in records),
+        optimal=sum(record["status"] == Status.OPTIMAL for record in records),
+        gap_to_best=_mean(record["gap_to_best"] for record in records),
+        gap=_mean(record["gap"] for record in records),
+        wall_time=fmean(record["wall_time_s"] for record in records),
+    )
+
+
+def _mean(values: Iterator[float | None]) -> float | None:
+    found = [value for value in values if value is not None]
+    return fmean(found) if found else None

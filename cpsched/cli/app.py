@@ -1,0 +1,114 @@
+"""The ``cpsched`` command: its subcommands, and errors as one line with an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from cpsched.cli import bench, generate, instances, solve, validate
+from cpsched.errors import CpschedError, InputError
+
+#: Exit codes: 0 solved, 1 nothing found (or an invalid schedule), 2 bad input or usage.
+NOTHING_FOUND, BAD_INPUT = 1, 2
+
+#: What typer raises for wrong usage; it exports only the leaf of the hierarchy.
+_USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
+
+
+class OneLineErrors(TyperGroup):
+    """Command group that ends every user's mistake with one line on stderr and code 2."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command line and exit; arguments as in typer."""
+        try:
+            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+        except _USAGE_ERROR as error:
+            usage = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+            code = fail(error.format_message() + usage, BAD_INPUT)
+        except InputError as error:
+            code = fail(str(error), BAD_INPUT)
+        except CpschedError as error:
+            code = fail(str(error), NOTHING_FOUND)
+        except MemoryError:
+            code = fail("out of memory", NOTHING_FOUND)
+        if standalone_mode:
+            sys.exit(code if isinstance(code, int) else 0)
+        return code
+
+
+def fail(reason: str, code: int) -> int:
+    """Print *reason* as one line on stderr and return *code*."""
+    line = " ".join(part.strip() for part in reason.splitlines() if part.strip())
+    print(f"error: {line}", file=sys.stderr)
+    return code
+
+
+app = typer.Typer(
+    cls=OneLineErrors,
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+solve.register(app)
+validate.register(app)
+instances.register(app)
+generate.register(app)
+bench.register(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from cpsched.result import versions
+
+        found = versions()
+        others = ", ".join(f"{name} {found[name]}" for name in found if name != "cpsched")
+        typer.echo(f"cpsched {found['cpsched']} ({others})")
+        raise typer.Exit
+
+
+@app.callback()
+def cpsched(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print versions and exit."
+        ),
+    ] = False,
+) -> None:
+    """Schedule job shops: from an instance file to a proven schedule.
+
+    [bold]Start here:[/bold]
+
+      cpsched solve ft06                         a shipped instance
+
+      cpsched solve ta21.txt --time-limit 30     your own file
+
+      cpsched instances list                     what is shipped
+
+    Exit codes: 0 solved, 1 no solution exists or none was found, 2 bad input or usage.
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Console entry point: run *argv* (default: the process's arguments) and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        # A file name need not be printable in the terminal's encoding.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    app(args=argv, prog_name="cpsched")

@@ -1,0 +1,184 @@
+"""``cpsched bench``: compare methods over many instances."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cpsched import report
+from cpsched.cli.files import OutputFile
+from cpsched.cli.interrupt import stop_on_signal
+from cpsched.cli.sources import best_known, is_shipped, read_instances
+from cpsched.errors import InputError
+from cpsched.protocols import available_cores
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cpsched.bench import Case, Record, Row, Run, RunFile
+    from cpsched.jobshop.instance import JobShop
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    app.command("bench")(bench)
+
+
+def bench(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SET|NAME|FILE|FOLDER...",
+            help="Sets (ft, la, abz, orb, swv, yn, ta, dmu), names, files or folders.",
+            show_default=False,
+        ),
+    ],
+    methods: Annotated[
+        str, typer.Option(help="Methods, separated by commas.", metavar="METHOD,...")
+    ] = "auto",
+    time_limit: Annotated[
+        float, typer.Option("--time-limit", "-t", help="Seconds of wall time per run.")
+    ] = 10.0,
+    seeds: Annotated[
+        str, typer.Option(help="Seeds, separated by commas.", metavar="SEED,...")
+    ] = "0",
+    workers: Annotated[
+        int | None, typer.Option("--workers", "-w", help="Threads.", show_default="all cores")
+    ] = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE.jsonl", help="Where the runs go.")
+    ] = "bench.jsonl",
+    keep_solutions: Annotated[
+        bool, typer.Option("--keep-solutions", help="Keep each schedule in the file.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Run methods over instances, one JSON line per run, and print a table of gaps.
+
+    [bold]Examples:[/bold]
+
+      cpsched bench ft la --time-limit 5
+
+      cpsched bench ta --methods auto,cpsat --seeds 0,1,2 -t 10 -o ta.jsonl
+
+    The same command again goes on where it stopped: runs that the file holds (same instance,
+    method, limits, seed and versions) are not repeated. Ctrl-C keeps the finished runs.
+    """
+    from cpsched import bench as benchmark
+
+    plan = benchmark.plan(
+        _cases(sources),
+        _split(methods, "--methods"),
+        [_seed(text) for text in _split(seeds, "--seeds")],
+        time_limit=time_limit,
+        workers=available_cores() if workers is None else workers,
+    )
+    OutputFile(output, suffixes=(".jsonl", ".json"), inputs=[])
+    file = benchmark.RunFile(output)
+    done = _execute(plan, file, keep_solutions=keep_solutions, quiet=quiet)
+    _print_table(benchmark.summarise(done))
+    if len(done) < len(plan):
+        print(
+            f"error: interrupted, {len(done)} of {len(plan)} runs are done; the same command "
+            "goes on from there",
+            file=sys.stderr,
+        )
+        raise typer.Exit(1)
+    if not any(record["objective"] is not None for _, record in done):
+        print("error: no run found a solution", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _cases(sources: Sequence[str]) -> list[Case]:
+    from cpsched.bench import Case
+    from cpsched.instances import library
+
+    sets = library.sets()
+    set_of = {name: group for group, names in sets.items() for name in names}
+    shops: list[JobShop] = []
+    for source in sources:
+        if source in sets:
+            shops.extend(library.load(name) for name in sets[source])
+        else:
+            shops.extend(read_instances([source]))
+    return [
+        Case(shop, set_of[shop.name] if is_shipped(shop) else "-", best_known(shop))
+        for shop in shops
+    ]
+
+
+def _split(text: str, option: str) -> list[str]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise InputError(f"{option} needs names separated by commas, not {text!r}")
+    if len(set(parts)) < len(parts):
+        raise InputError(f"{option} names one twice: {text!r}")
+    return parts
+
+
+def _seed(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise InputError(f"--seeds needs integers, not {text!r}") from error
+
+
+def _execute(
+    plan: Sequence[Run], file: RunFile, *, keep_solutions: bool, quiet: bool
+) -> list[tuple[Run, Record]]:
+    from rich.console import Console
+
+    from cpsched import bench as benchmark
+
+    notes = Console(stderr=True, quiet=quiet, highlight=False)
+    done: list[tuple[Run, Record]] = []
+    with stop_on_signal() as stop:
+        for run, record, is_new in benchmark.execute(
+            plan, file, keep_solutions=keep_solutions, stop=stop
+        ):
+            done.append((run, record))
+            if is_new:
+                notes.print(
+                    f"[{len(done)}/{len(plan)}] {record['instance']} {run.method} "
+                    f"seed {run.limits.seed}: {record['status']}, makespan "
+                    f"{report.number(record['objective'])}, gap to best "
+                    f"{report.percent(record['gap_to_best'])}, {record['wall_time_s']:.2f} s",
+                    markup=False,
+                    soft_wrap=True,
+                )
+    return done
+
+
+def _print_table(rows: Sequence[Row]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    columns = [
+        "set",
+        "size",
+        "method",
+        "runs",
+        "found",
+        "optimal",
+        "gap to best",
+        "gap",
+        "seconds",
+    ]
+    grid = report.plain_table(columns, left={"set", "size", "method"})
+    for row in rows:
+        cells = [
+            row.group,
+            row.size,
+            row.method,
+            str(row.runs),
+            str(row.found),
+            str(row.optimal),
+            report.percent(row.gap_to_best),
+            report.percent(row.gap),
+            f"{row.wall_time:.2f}",
+        ]
+        grid.add_row(*(Text(cell) for cell in cells))
+    grid.caption = "means over runs; gap to best: to the best known objective, gap: to the bound"
+    Console(highlight=False).print(grid, width=None if sys.stdout.isatty() else 160)

@@ -1,0 +1,96 @@
+"""``cpsched generate``: random instances that anyone can make again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cpsched.cli.files import OutputFile, emit
+from cpsched.instances.formats import check_format
+
+if TYPE_CHECKING:
+    from cpsched.jobshop.instance import JobShop
+
+_commands = typer.Typer(no_args_is_help=False, rich_markup_mode="rich")
+
+_Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Number of jobs.")]
+_Machines = Annotated[int, typer.Option("--machines", "-m", help="Number of machines.")]
+_OutputFormat = Annotated[
+    str, typer.Option(metavar="FORMAT", help="jsplib, taillard, fjs or json.")
+]
+_Output = Annotated[
+    str | None, typer.Option("--output", "-o", metavar="FILE", show_default="stdout")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group to *app*."""
+    app.add_typer(_commands, name="generate")
+
+
+@_commands.callback(invoke_without_command=True)
+def group(context: typer.Context) -> None:
+    """Generate random instances, the same for the same seeds on every machine.
+
+    [bold]Examples:[/bold]
+
+      cpsched generate taillard --jobs 15 --machines 15 --time-seed 840612802
+      --machine-seed 398197754                           ta01 itself
+
+      cpsched generate uniform --jobs 1000 --machines 100 --seed 1 -o large.txt
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@_commands.command()
+def taillard(
+    jobs: _Jobs = 15,
+    machines: _Machines = 15,
+    time_seed: Annotated[int, typer.Option(help="Seed of the durations.")] = 840612802,
+    machine_seed: Annotated[int, typer.Option(help="Seed of the routes.")] = 398197754,
+    output_format: _OutputFormat = "jsplib",
+    output: _Output = None,
+) -> None:
+    """Taillard's generator (1993): every job visits every machine, durations 1 to 99.
+
+    The default seeds and size give ta01.
+
+    [bold]Example:[/bold] cpsched generate taillard --jobs 20 --machines 15 -o shop.txt
+    """
+    from cpsched.instances.generate import taillard
+
+    target = _target(output_format, output)
+    _emit(taillard(jobs, machines, time_seed, machine_seed), output_format, target)
+
+
+@_commands.command()
+def uniform(
+    jobs: _Jobs = 100,
+    machines: _Machines = 100,
+    seed: Annotated[int, typer.Option("--seed", "-s")] = 0,
+    low: Annotated[int, typer.Option(help="Shortest duration.")] = 1,
+    high: Annotated[int, typer.Option(help="Longest duration.")] = 1000,
+    output_format: _OutputFormat = "jsplib",
+    output: _Output = None,
+) -> None:
+    """Uniform durations and routes: the law of the very large sets (Da Col and Teppan 2022).
+
+    [bold]Example:[/bold] cpsched generate uniform --jobs 1000 --machines 1000 -o huge.txt
+    """
+    from cpsched.instances.generate import uniform
+
+    target = _target(output_format, output)
+    _emit(uniform(jobs, machines, seed, low, high), output_format, target)
+
+
+def _target(output_format: str, output: str | None) -> OutputFile | None:
+    check_format(output_format, "output format")
+    return None if output is None else OutputFile(output)
+
+
+def _emit(instance: JobShop, output_format: str, target: OutputFile | None) -> None:
+    from cpsched import instances
+
+    emit(instances.dumps(instance, output_format), target)

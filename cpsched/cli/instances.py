@@ -1,0 +1,175 @@
+"""``cpsched instances``: the shipped instances: list, show, export."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from cpsched import report
+from cpsched.cli.files import OutputFile, emit
+from cpsched.cli.sources import is_shipped, read_instances
+from cpsched.errors import InputError
+from cpsched.instances import library
+from cpsched.instances.formats import check_format
+
+if TYPE_CHECKING:
+    from cpsched.jobshop.instance import JobShop
+
+_commands = typer.Typer(no_args_is_help=False, rich_markup_mode="rich")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group to *app*."""
+    app.add_typer(_commands, name="instances")
+
+
+@_commands.callback(invoke_without_command=True)
+def group(context: typer.Context) -> None:
+    """List, show and export the shipped instances.
+
+    [bold]Examples:[/bold]
+
+      cpsched instances list             all, with their best-known bounds
+
+      cpsched instances list ta          one set
+
+      cpsched instances show ta01
+
+      cpsched instances export ta01 --output-format json --output ta01.json
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@_commands.command("list")
+def list_instances(
+    family_set: Annotated[
+        str | None,
+        typer.Argument(metavar="[SET]", help="ft, la, abz, orb, swv, yn, ta or dmu."),
+    ] = None,
+) -> None:
+    """List the shipped instances with size and best-known bounds.
+
+    [bold]Examples:[/bold] cpsched instances list · cpsched instances list dmu
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    names = library.names(family_set)
+    columns = ["name", "jobs", "machines", "operations", "lower bound", "best known", ""]
+    grid = report.plain_table(columns, left={"name", ""})
+    proven = 0
+    for name in names:
+        instance, bounds = library.load(name), library.best_known(name)
+        is_proven = bounds is not None and bounds.lower == bounds.upper
+        proven += is_proven
+        cells = [
+            name,
+            str(instance.num_jobs),
+            str(instance.num_machines),
+            str(instance.num_ops),
+            report.number(bounds.lower if bounds else None),
+            report.number(bounds.upper if bounds else None),
+            "optimal" if is_proven else "open",
+        ]
+        grid.add_row(*(Text(cell) for cell in cells))
+    grid.caption = f"{len(names)} instances, {proven} with a known optimum"
+    Console(highlight=False).print(grid)
+
+
+@_commands.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE", show_default=False)],
+    input_format: Annotated[
+        str | None,
+        typer.Option(
+            help="jsplib, taillard, fjs or json.", show_default="by content", metavar="FORMAT"
+        ),
+    ] = None,
+) -> None:
+    """Show size, durations and bounds of one instance.
+
+    [bold]Examples:[/bold] cpsched instances show ta01 · cpsched instances show my.fjs
+    """
+    instance = _one(name, input_format)
+    lines = [f"{instance.name}: {report.shape(instance)}"]
+    lines += [f"  {label:<16}{text}" for label, text in _facts(instance)]
+    bounds = library.best_known(instance.name) if is_shipped(instance) else None
+    if bounds is not None:
+        known = (
+            f"{bounds.upper} (optimal)"
+            if bounds.lower == bounds.upper
+            else f"{bounds.upper} (lower bound {bounds.lower})"
+        )
+        lines += [f"  {'best known':<16}{known}", f"  {'source':<16}{bounds.source}"]
+    emit("\n".join(lines) + "\n", None)
+
+
+@_commands.command()
+def export(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE", show_default=False)],
+    output_format: Annotated[
+        str, typer.Option(metavar="FORMAT", help="jsplib, taillard, fjs or json.")
+    ] = "jsplib",
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", show_default="stdout")
+    ] = None,
+    input_format: Annotated[
+        str | None,
+        typer.Option(
+            help="jsplib, taillard, fjs or json.", show_default="by content", metavar="FORMAT"
+        ),
+    ] = None,
+) -> None:
+    """Write one instance in a standard format; also converts files.
+
+    [bold]Examples:[/bold] cpsched instances export ta01 -o ta01.txt ·
+    cpsched instances export shop.txt --output-format fjs
+    """
+    from cpsched import instances
+
+    check_format(output_format, "output format")
+    target = None if output is None else OutputFile(output, inputs=[name])
+    emit(instances.dumps(_one(name, input_format), output_format), target)
+
+
+def _one(source: str, input_format: str | None) -> JobShop:
+    found = read_instances([source], input_format)
+    if len(found) != 1:
+        raise InputError(f"name one instance, not a folder of {len(found)}", source=source)
+    return found[0]
+
+
+def _facts(instance: JobShop) -> list[tuple[str, str]]:
+    """Durations and the two trivial lower bounds: the longest job, the busiest machine."""
+    durations = instance.mode_duration
+    if not len(durations):
+        return [("durations", "none")]
+    facts = [
+        (
+            "durations",
+            f"min {durations.min()}, mean {durations.mean():.1f}, max {durations.max()}",
+        )
+    ]
+    shortest = np.minimum.reduceat(durations.astype(np.int64), instance.mode_ptr[:-1])
+    per_job = np.bincount(instance.job, weights=shortest, minlength=instance.num_jobs)
+    job = int(np.argmax(per_job))
+    facts.append(("longest job", f"{int(per_job[job])} (job {job}), a lower bound"))
+    # Only operations without a choice load a machine for certain.
+    fixed = np.flatnonzero(np.diff(instance.mode_ptr) == 1)
+    modes = instance.mode_ptr[fixed]
+    load = np.bincount(
+        instance.mode_machine[modes],
+        weights=durations[modes].astype(np.int64),
+        minlength=instance.num_machines,
+    )
+    machine = int(np.argmax(load))
+    facts.append(("busiest machine", f"{int(load[machine])} (machine {machine}), a lower bound"))
+    if instance.is_flexible:
+        spread = -(-int(shortest.sum()) // instance.num_machines)
+        facts.append(("spread load", f"{spread} per machine, a lower bound"))
+        modes_per_op = len(durations) / instance.num_ops
+        facts.append(("flexibility", f"{modes_per_op:.2f} machines per operation"))
+    return facts

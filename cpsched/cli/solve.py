@@ -1,0 +1,305 @@
+"""``cpsched solve``: instances in, checked schedules out."""
+
+from __future__ import annotations
+
+import enum
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cpsched import report
+from cpsched.cli.files import OutputFile, emit
+from cpsched.cli.interrupt import stop_on_signal
+from cpsched.cli.sources import STDIN, best_known, read_instances
+from cpsched.errors import InputError, MethodError
+from cpsched.protocols import Limits, available_cores
+from cpsched.result import Status
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cpsched.jobshop.instance import JobShop
+    from cpsched.jobshop.solution import Schedule
+    from cpsched.result import Result
+
+
+class Format(enum.StrEnum):
+    """What is printed on stdout."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    app.command("solve", no_args_is_help=False)(solve)
+
+
+def solve(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NAME|FILE|FOLDER|-]...",
+            help="Shipped names, instance files, folders of them, or - for standard input.",
+            show_default=False,
+        ),
+    ],
+    time_limit: Annotated[
+        float, typer.Option("--time-limit", "-t", help="Seconds of wall time per instance.")
+    ] = 60.0,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", "-w", help="Threads.", show_default="all cores"),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of every random choice.")] = 0,
+    method: Annotated[
+        str, typer.Option("--method", "-m", help="auto, cpsat, tabu or rule:NAME.")
+    ] = "auto",
+    input_format: Annotated[
+        str | None,
+        typer.Option(
+            help="jsplib, taillard, fjs or json.", show_default="by content", metavar="FORMAT"
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE.json|csv", help="Write the results there as well."
+        ),
+    ] = None,
+    output_style: Annotated[
+        Format, typer.Option("--format", "-f", help="What is printed: text, or JSON lines.")
+    ] = Format.TEXT,
+    plot: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.png|svg", help="Draw a Gantt chart (one instance only)."),
+    ] = None,
+    hint: Annotated[
+        str | None,
+        typer.Option(metavar="SOLUTION", help="Start from this solution (a result file)."),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress; only the result and errors.")
+    ] = False,
+) -> None:
+    """Find the best schedule within a time limit, and prove what can be proven.
+
+    [bold]Examples:[/bold]
+
+      cpsched solve ft06                                    a shipped instance
+
+      cpsched solve ta21.txt -t 30 --plot ta21.png          a file, with a Gantt chart
+
+      cpsched solve plant/ -t 10 -o results.json            every file of a folder
+
+      cpsched solve ta21 --hint results.json -t 60          go on from an earlier result
+
+      cpsched generate taillard | cpsched solve - -f json   from a pipe, as JSON
+
+    Ctrl-C (or SIGTERM) ends with the best schedule found so far; a second one aborts. Every
+    schedule has passed the check against the instance. In JSON, each instance is one object on
+    one line. Exit code: 0 if every instance has a schedule, 1 if one has none, 2 for bad input.
+    """
+    task = Task.prepare(
+        sources=sources,
+        limits=Limits(time_limit, available_cores() if workers is None else workers, seed),
+        method=method,
+        input_format=input_format,
+        output=output,
+        plot=plot,
+        hint=hint,
+    )
+    raise typer.Exit(run(task, json=output_style is Format.JSON, quiet=quiet))
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Everything a run needs, read and checked before the first solve."""
+
+    instances: list[JobShop]
+    hints: list[Schedule | None]
+    limits: Limits
+    method: str
+    results: OutputFile | None
+    picture: OutputFile | None
+
+    @classmethod
+    def prepare(
+        cls,
+        *,
+        sources: Sequence[str],
+        limits: Limits,
+        method: str,
+        input_format: str | None,
+        output: str | None,
+        plot: str | None,
+        hint: str | None,
+    ) -> Task:
+        """Read all inputs and check all outputs; InputError for what cannot be used."""
+        from cpsched import solving
+
+        solving.check_method(method)
+        files = [source for source in sources if source != STDIN]
+        results = picture = None
+        if output is not None:
+            results = OutputFile(output, suffixes=(".json", ".jsonl", ".csv"), inputs=files)
+        if plot is not None:
+            from cpsched.plot import FORMATS, require_matplotlib
+
+            require_matplotlib()
+            suffixes = [f".{name}" for name in FORMATS]
+            picture = OutputFile(plot, suffixes=suffixes, option="--plot", inputs=files)
+        instances = read_instances(sources, input_format)
+        if picture is not None and len(instances) > 1:
+            raise InputError(f"--plot draws one instance, {len(instances)} are given")
+        for instance in instances:
+            check_supported(method, instance)
+        hints: list[Schedule | None] = [None] * len(instances)
+        if hint is not None:
+            hints = [_read_hint(hint, instance) for instance in instances]
+        return cls(instances, hints, limits, method, results, picture)
+
+
+def check_supported(method: str, instance: JobShop) -> None:
+    """Raise MethodError if *method* cannot solve *instance*."""
+    from cpsched import solving
+
+    known = solving.methods(instance)
+    if method not in known:
+        raise MethodError(
+            f"method {method} cannot solve {instance.name}; these can: {', '.join(known)}"
+        )
+
+
+def _read_hint(source: str, instance: JobShop) -> Schedule:
+    from cpsched.checking import check
+    from cpsched.instances.solutions import read_solution
+
+    schedule = read_solution(source, instance)
+    verdict = check(instance, schedule)
+    if not verdict.ok:
+        raise InputError(
+            f"the hint breaks a rule of {instance.name}: {verdict.violations[0]}", source=source
+        )
+    return schedule
+
+
+def run(task: Task, *, json: bool, quiet: bool) -> int:
+    """Solve, print, write; return the exit code."""
+    from rich.console import Console
+
+    notes = Console(stderr=True, quiet=quiet, highlight=False)
+    entries: list[report.Entry] = []
+    with stop_on_signal() as stop:
+        for entry in _solve_all(task, stop, notes):
+            entries.append(entry)
+            _save(task, entries)
+            if json:
+                emit(report.json_line(report.record(entry.instance, entry.result)), None)
+        interrupted = stop.is_set()
+    if not json:
+        _print_text(task, entries, interrupted=interrupted)
+    return _explain(task, entries)
+
+
+def _solve_all(task: Task, stop: threading.Event, notes: Console) -> Iterator[report.Entry]:
+    """Results one by one, fewer than instances if *stop* is set."""
+    from cpsched import solving
+    from cpsched.cli.live import LiveLine
+
+    setup = solving.prepare(
+        on_compile=lambda: notes.print(
+            "compiling the search kernels: once after installation, some ten seconds"
+        )
+    )
+    limits, total = task.limits, len(task.instances)
+    for position, (instance, hint) in enumerate(zip(task.instances, task.hints, strict=True)):
+        if stop.is_set():
+            return
+        prefix = f"[{position + 1}/{total}] " if total > 1 else ""
+        line = LiveLine(prefix + instance.name, limits.time_limit, notes, enabled=not notes.quiet)
+        try:
+            result: Result[Schedule] = solving.solve(
+                instance,
+                time_limit=limits.time_limit,
+                workers=limits.workers,
+                seed=limits.seed,
+                method=task.method,
+                hint=hint,
+                stop=stop,
+                callback=line.update,
+            )
+        finally:
+            line.clear()
+        if position == 0:
+            result = replace(result, setup_time=max(result.setup_time, setup))
+        if total > 1:
+            notes.print(
+                f"{prefix}{instance.name}: {result.status.value}, makespan "
+                f"{report.number(result.objective)}, bound {report.number(result.bound)}, "
+                f"{result.wall_time:.2f} s",
+                markup=False,
+                soft_wrap=True,
+            )
+        yield report.Entry(instance, result, best_known(instance))
+
+
+def _save(task: Task, entries: Sequence[report.Entry]) -> None:
+    """Bring the output files up to date, so that nothing is lost in a long list."""
+    if task.results is not None:
+        if task.results.suffix == ".csv":
+            rows = [report.csv_rows(entry.instance, entry.result) for entry in entries]
+            task.results.write(report.csv_header() + "".join(rows))
+        else:
+            lines = [report.json_line(report.record(e.instance, e.result)) for e in entries]
+            task.results.write("".join(lines))
+    if task.picture is not None and entries[0].result.solution is not None:
+        from cpsched import plot
+
+        figure = plot.gantt_of_result(entries[0].instance, entries[0].result)
+        task.picture.write(plot.render(figure, task.picture.suffix.removeprefix(".")))
+
+
+def _print_text(task: Task, entries: Sequence[report.Entry], *, interrupted: bool) -> None:
+    from rich.console import Console
+
+    if len(entries) > 1:
+        console = Console(highlight=False)
+        # A pipe has no width: show whole columns there.
+        width = None if console.is_terminal else 200
+        console.print(report.table(entries), width=width)
+    for entry in entries if len(entries) == 1 else ():
+        emit(report.summary(entry, interrupted=interrupted), None)
+    for label, file in (("written", task.results), ("picture", task.picture)):
+        solved = any(entry.result.solution is not None for entry in entries)
+        if file is not None and entries and (solved or file is task.results):
+            emit(f"  {label:<12}{file.path}\n", None)
+    if task.picture is None and len(entries) == 1 and entries[0].result.solution is not None:
+        emit("  picture     add --plot FILE.png for a Gantt chart\n", None)
+
+
+def _explain(task: Task, entries: Sequence[report.Entry]) -> int:
+    """The exit code; what went wrong on stderr, one line."""
+    missing = [entry.result for entry in entries if entry.result.solution is None]
+    left = len(task.instances) - len(entries)
+    reasons = []
+    if len(missing) == 1:
+        result = missing[0]
+        proven = result.status is Status.INFEASIBLE
+        reasons.append(
+            f"{result.instance}: " + ("no solution exists" if proven else "no solution was found")
+        )
+    elif missing:
+        names = ", ".join(result.instance for result in missing[:5])
+        reasons.append(f"{len(missing)} instances without a solution: {names}")
+    if left:
+        reasons.append(f"interrupted, {left} of {len(task.instances)} instances not started")
+    if reasons:
+        failed = bool(missing) or not entries
+        print(("error: " if failed else "") + "; ".join(reasons), file=sys.stderr)
+        return 1 if failed else 0
+    return 0

@@ -1,0 +1,158 @@
+"""One roll-out kernel for dispatching rules: schedules are built operation by operation.
+
+A rule gives every candidate a score; the highest is dispatched, at its earliest start. The frame
+says which operations are candidates (one per job, its next one):
+
+- *non-delay*: those that can start earliest;
+- *active* (Giffler & Thompson 1960): on the machine of the earliest possible completion, those
+  that could start before it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, types
+
+from cpsched.jobshop.arrays import Arrays
+from cpsched.jobshop.graph import BOOL, I4, INT, U8, WordArray
+from cpsched.jobshop.instance import IntArray
+from cpsched.jobshop.rules import TERMS
+
+F8 = types.float64[::1]
+
+@njit(INT(I4, I4, I4, INT, F8, BOOL, U8, I4, I4), cache=True, nogil=True)
+def dispatch(
+    job_ptr: IntArray,
+    machine: IntArray,
+    duration: IntArray,
+    num_machines: int,
+    weights: np.ndarray[tuple[int], np.dtype[np.float64]],
+    active: bool,
+    rng: WordArray,
+    start: IntArray,
+    order: IntArray,
+) -> int:
+    """Build one schedule of a classic job shop; returns its makespan.
+
+    Parameters
+    ----------
+    job_ptr, machine, duration
+        As in ``JobShop``.
+    weights
+        Shape (len(TERMS),): the score is their dot product with the terms; ties go to the lowest
+        job number.
+    active
+        The active frame instead of the non-delay frame.
+    rng
+        State of the generator, shape (1,), used if the weight of ``random`` is not 0.
+    start, order
+        Shape (num_ops,): filled with start times and with the order of dispatch, which is a
+        topological order of the schedule.
+    """
+    num_jobs = len(job_ptr) - 1
+    num_ops = len(machine)
+    next_op = job_ptr[:-1].copy()
+    ready = np.zeros(num_jobs, np.int32)
+    free = np.zeros(num_machines, np.int32)
+    work = np.zeros(num_jobs, np.int32)
+    for j in range(num_jobs):
+        for i in range(job_ptr[j], job_ptr[j + 1]):
+            work[j] += duration[i]
+    # Jobs with work left, kept dense and in order.
+    alive = np.empty(num_jobs, np.int32)
+    num_alive = 0
+    for j in range(num_jobs):
+        if job_ptr[j] < job_ptr[j + 1]:
+            alive[num_alive] = j
+            num_alive += 1
+    makespan = 0
+    x = rng[0]
+    for step in range(num_ops):
+        earliest = np.int64(1) << 40
+        on = -1
+        for a in range(num_alive):
+            j = alive[a]
+            i = next_op[j]
+            value = max(ready[j], free[machine[i]])
+            if active:
+                value += duration[i]
+            if value < earliest:
+                earliest = value
+                on = machine[i]
+        best = -np.inf
+        chosen = -1
+        for a in range(num_alive):
+            j = alive[a]
+            i = next_op[j]
+            begin = max(ready[j], free[machine[i]])
+            if active:
+                # An operation of duration 0 completes no later than it starts.
+                if machine[i] != on or (begin >= earliest and begin + duration[i] > earliest):
+                    continue
+            elif begin != earliest:
+                continue
+            score = (
+                weights[0] * duration[i]
+                + weights[1] * work[j]
+                + weights[2] * (job_ptr[j + 1] - i)
+                + weights[3] * ready[j]
+                + weights[4] * begin
+            )
+            if weights[5] != 0.0:
+                x ^= x << np.uint64(13)
+                x ^= x >> np.uint64(7)
+                x ^= x << np.uint64(17)
+                score += weights[5] * (np.float64(x >> np.uint64(11)) / 9007199254740992.0)
+            if score > best:
+                best = score
+                chosen = a
+        j = alive[chosen]
+        i = next_op[j]
+        begin = max(ready[j], free[machine[i]])
+        start[i] = begin
+        order[step] = i
+        end = begin + duration[i]
+        ready[j] = end
+        free[machine[i]] = end
+        makespan = max(makespan, end)
+        work[j] -= duration[i]
+        next_op[j] += 1
+        if next_op[j] == job_ptr[j + 1]:
+            for a in range(chosen, num_alive - 1):
+                alive[a] = alive[a + 1]
+            num_alive -= 1
+    rng[0] = x
+    return makespan
+
+
+def weights_of(terms: dict[str, float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Weight vector, shape (len(TERMS),), of named terms; KeyError for an unknown one."""
+    weights = np.zeros(len(TERMS))
+    for term, weight in terms.items():
+        weights[TERMS.index(term)] = weight
+    return weights
+
+
+def roll_out(
+    arrays: Arrays, terms: dict[str, float], *, active: bool = False, seed: int = 0
+) -> tuple[int, IntArray]:
+    """Makespan and order of dispatch, shape (num_ops,), of one roll-out of a linear score.
+
+    active: the frame of active schedules instead of the non-delay one; seed: of the ``random``
+    term.
+    """
+    rng = np.random.default_rng(seed).integers(1, 2**63, size=1).astype(np.uint64)
+    start = np.empty(arrays.num_ops, np.int32)
+    order = np.empty(arrays.num_ops, np.int32)
+    makespan = dispatch(
+        arrays.job_ptr,
+        arrays.machine,
+        arrays.p[:-1].copy(),
+        arrays.num_machines,
+        weights_of(terms),
+        active,
+        rng,
+        start,
+        order,
+    )
+    return int(makespan), order

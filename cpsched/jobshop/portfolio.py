@@ -1,0 +1,116 @@
+"""The methods that solve a job shop, and the portfolio that runs them under one clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from cpsched import cpsat
+from cpsched.cpsat import CpSatOutcome
+from cpsched.incumbent import Incumbent
+from cpsched.jobshop.arrays import Arrays
+from cpsched.jobshop.bounds import lower_bound, preemptive_bound
+from cpsched.jobshop.dispatch import dispatch, roll_out
+from cpsched.jobshop.instance import JobShop
+from cpsched.jobshop.model import formulate
+from cpsched.jobshop.population import Population, SearchParams
+from cpsched.jobshop.relinking import relink
+from cpsched.jobshop.rules import RULES
+from cpsched.jobshop.solution import Schedule
+from cpsched.jobshop.tabu import tabu_search
+from cpsched.protocols import Limits
+from cpsched.result import Status
+
+def compiled_now() -> bool:
+    """Whether this process compiled the kernels instead of loading them from their cache."""
+    kernels = (dispatch, tabu_search, relink, preemptive_bound)
+    return any(sum(kernel.stats.cache_misses.values()) > 0 for kernel in kernels)
+
+
+def start(
+    instance: JobShop, limits: Limits, method: str, incumbent: Incumbent[Schedule]
+) -> list[threading.Thread]:
+    """Start *method*, one of ``methods.METHODS``, on *incumbent*; returns the running threads."""
+    if method.startswith("rule:"):
+        work = [lambda: _rule(instance, method.removeprefix("rule:"), limits, incumbent)]
+    elif method == "cpsat" or instance.is_flexible:
+        work = [lambda: _exact(instance, limits, incumbent)]
+    else:
+        work = [lambda: _local_search(instance, limits, incumbent, prove=method == "auto")]
+    return [_thread(job, incumbent) for job in work]
+
+
+def _thread(work: Callable[[], None], incumbent: Incumbent[Schedule]) -> threading.Thread:
+    def guarded() -> None:
+        try:
+            work()
+        except BaseException as error:
+            incumbent.fail(error)
+
+    thread = threading.Thread(target=guarded, daemon=True)
+    thread.start()
+    return thread
+
+
+def _rule(instance: JobShop, name: str, limits: Limits, incumbent: Incumbent[Schedule]) -> None:
+    arrays = Arrays(instance)
+    incumbent.raise_bound(lower_bound(instance), "bounds")
+    makespan, order = roll_out(arrays, RULES[name].weights, seed=limits.seed)
+    incumbent.offer(makespan, arrays.schedule(order), f"rule:{name}")
+    incumbent.finish()
+
+
+def _exact(instance: JobShop, limits: Limits, incumbent: Incumbent[Schedule]) -> None:
+    bound = lower_bound(instance)
+    incumbent.raise_bound(bound, "bounds")
+    formulation = formulate(instance, upper_bound=incumbent.objective, lower_bound=bound)
+    if incumbent.solution is not None:
+        formulation.hint(incumbent.solution)
+    outcome = cpsat.run(formulation, incumbent, workers=limits.workers, seed=limits.seed)
+    _conclude(outcome, incumbent, "cpsat")
+    incumbent.finish()
+
+
+#: Linear scores whose roll-outs the local search starts from: (terms, active frame).
+STARTS = (
+    ({"duration": -1.0, "remaining_work": 0.4, "start": -2.0}, False),
+    ({"duration": -1.0, "remaining_work": 0.4, "start": -2.0}, True),
+    (RULES["mwkr"].weights, False),
+    (RULES["mopnr"].weights, False),
+    (RULES["spt"].weights, False),
+)
+
+
+def _local_search(
+    instance: JobShop, limits: Limits, incumbent: Incumbent[Schedule], *, prove: bool
+) -> None:
+    arrays = Arrays(instance)
+    incumbent.raise_bound(lower_bound(instance), "bounds")
+    population = Population(arrays, incumbent, SearchParams())
+    best = None
+    for terms, active in STARTS:
+        if incumbent.done or (best is not None and incumbent.elapsed > 0.05 * limits.time_limit):
+            break
+        makespan, order = roll_out(arrays, terms, active=active)
+        if best is None or makespan < best:
+            best = makespan
+            population.seeds = [order]
+            incumbent.offer(makespan, arrays.schedule(order), "dispatching")
+    if incumbent.solution is not None and incumbent.source == "hint":
+        population.seeds.append(arrays.order(incumbent.solution))
+    threads = [
+        _thread(lambda k=k: population.search(limits.seed * 1_000 + k), incumbent)
+        for k in range(limits.workers)
+    ]
+    try:
+        while not incumbent.wait(0.05):
+            pass
+    finally:
+        population.halt()
+        for thread in threads:
+            thread.join()
+
+
+def _conclude(outcome: CpSatOutcome, incumbent: Incumbent[Schedule], source: str) -> None:
+    if outcome.status is Status.INFEASIBLE and incumbent.objective is not None:
+        incumbent.raise_bound(incumbent.objective, source)

@@ -1,0 +1,208 @@
+"""Solution files: results as ``docs/result-schema.md`` documents them, read back as schedules."""
+
+from __future__ import annotations
+
+import json
+import os
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cpsched.errors import InputError
+from cpsched.instances import files
+from cpsched.instances.formats import text
+from cpsched.instances.formats.native import (
+    check_keys,
+    describe,
+    integer,
+    load,
+    reject_duplicate,
+)
+from cpsched.jobshop.solution import Schedule
+from cpsched.report import SCHEMA_VERSION, solution_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cpsched.jobshop.instance import JobShop
+
+#: Bytes a file of results may have.
+MAX_BYTES = 256 * 2**20
+
+_KEYS = ("job", "index", "machine", "start", "end")
+_LARGEST = 2**31 - 1
+
+
+def read_solution(path: str | os.PathLike[str], instance: JobShop) -> Schedule:
+    """Schedule of *instance* in a file; see ``parse_solution``."""
+    name = os.fsdecode(path)
+    if not name:
+        raise InputError("no solution file given: the name is empty")
+    return parse_solution(files.read_bytes(Path(name), MAX_BYTES), name, instance)
+
+
+def parse_solution(data: bytes, source: str, instance: JobShop) -> Schedule:
+    """Schedule of *instance* in the content of a solution file.
+
+    The content is one result (``{"solution": {"operations": [...]}, ...}``), one bare solution
+    (``{"operations": [...]}``), or results on one line each, of which the one whose
+    ``instance`` is the name of *instance* is taken. Whether the schedule keeps the rules of the
+    job shop is not looked at here.
+
+    Raises
+    ------
+    InputError
+        With line and JSON path of what is wrong: not JSON, no or several results for the
+        instance, no solution in it, an operation missing, unknown or given twice, a value that
+        is not an integer.
+    """
+    try:
+        if len(data) > MAX_BYTES:
+            raise files.too_large(len(data), MAX_BYTES)
+        line, found = _select(text.decode(data), instance)
+        try:
+            return _schedule(found, instance)
+        except InputError as error:
+            raise InputError(error.reason, line=line, path=error.path) from None
+    except InputError as error:
+        raise error.at(files.display(source)) from None
+
+
+def solution_to_json(instance: JobShop, schedule: Schedule) -> dict[str, Any]:
+    """``{"operations": [...]}``, what ``parse_solution`` reads."""
+    return solution_record(instance, schedule)
+
+
+def _select(content: str, instance: JobShop) -> tuple[int | None, Any]:
+    """The result or solution for *instance*, and its line if the file holds one on each."""
+    if not content or content.isspace():
+        raise InputError("the file is empty")
+    first_two = list(islice(_filled_lines(content), 2))
+    if not _is_lines(first_two):
+        return None, _load(content, instance)
+    name = instance.name
+    spellings = (json.dumps(name), json.dumps(name, ensure_ascii=False))
+    matches: list[tuple[int, Any]] = []
+    total = 0
+    for number, line in _filled_lines(content):
+        total += 1
+        # Only lines that name the instance are parsed: the others may be many and large.
+        if any(spelling in line for spelling in spellings):
+            try:
+                found = _load(line, instance)
+            except InputError as error:
+                raise InputError(error.reason, line=number) from None
+            if isinstance(found, dict) and found.get("instance") == name:
+                matches.append((number, found))
+    if not matches:
+        raise InputError(f"none of the {total} results is for instance {name}")
+    if len(matches) > 1:
+        numbers = ", ".join(str(number) for number, _ in matches[:5])
+        more = ", ..." if len(matches) > 5 else ""
+        raise InputError(
+            f"{len(matches)} results are for instance {name} (lines {numbers}{more}); keep one"
+        )
+    return matches[0]
+
+
+def _filled_lines(content: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(text.split_lines(content), start=1):
+        if line and not line.isspace():
+            yield number, line.strip()
+
+
+def _is_lines(first_two: list[tuple[int, str]]) -> bool:
+    """Whether a text is one object on each line, and not one object on several lines."""
+    if len(first_two) < 2:
+        return False
+    (_, first), (_, second) = first_two
+    return first.startswith("{") and first.endswith("}") and second.startswith("{")
+
+
+def _load(content: str, instance: JobShop) -> Any:
+    # Nothing sensible about one instance is longer; a longer text is refused unparsed.
+    limit = 2**20 + 1024 * instance.num_ops
+    if len(content) > limit:
+        raise InputError(
+            f"{len(content)} characters are too many for a schedule of the "
+            f"{instance.num_ops} operations of {instance.name}"
+        )
+    return load(content)
+
+
+def _schedule(root: Any, instance: JobShop) -> Schedule:
+    if not isinstance(root, dict):
+        raise InputError(f"a result must be an object, not {describe(root)}", path="$")
+    reject_duplicate(root, "$")
+    if "operations" in root:
+        return _operations(root, "$", instance)
+    if "solution" not in root:
+        raise InputError("expected the key 'solution' or the key 'operations'", path="$")
+    version = root.get("schema_version", SCHEMA_VERSION)
+    if type(version) is not int or version != SCHEMA_VERSION:
+        raise InputError(
+            f"the version must be {SCHEMA_VERSION}, not {describe(version)}",
+            path="$.schema_version",
+        )
+    solution = root["solution"]
+    if solution is None:
+        raise InputError("the result holds no solution", path="$.solution")
+    if not isinstance(solution, dict):
+        raise InputError(
+            f"a solution must be an object, not {describe(solution)}", path="$.solution"
+        )
+    reject_duplicate(solution, "$.solution")
+    if "operations" not in solution:
+        raise InputError("the key 'operations' is missing", path="$.solution")
+    return _operations(solution, "$.solution", instance)
+
+
+def _operations(solution: dict[str, Any], parent: str, instance: JobShop) -> Schedule:
+    path = f"{parent}.operations"
+    if set(solution) != {"operations"}:
+        extra = next(key for key in solution if key != "operations")
+        raise InputError(f"unknown key {extra[:40]!a}; allowed is operations", path=parent)
+    entries = solution["operations"]
+    if not isinstance(entries, list):
+        raise InputError(f"the operations must be a list, not {describe(entries)}", path=path)
+    values = np.zeros((3, instance.num_ops), dtype=np.int32)
+    seen = np.zeros(instance.num_ops, dtype=np.bool_)
+    first = instance.job_ptr.tolist()
+    for at, entry in enumerate(entries):
+        job, index, *rest = _entry(entry, f"{path}[{at}]", first)
+        op = first[job] + index
+        if seen[op]:
+            raise InputError(
+                f"job {job}, operation {index} occurs a second time", path=f"{path}[{at}]"
+            )
+        seen[op] = True
+        values[:, op] = rest
+    if not seen.all():
+        op = int(np.argmin(seen))
+        job = int(instance.job[op])
+        raise InputError(
+            f"job {job}, operation {op - first[job]} is missing; "
+            f"{int(seen.sum())} of {instance.num_ops} operations are there",
+            path=path,
+        )
+    return Schedule(machine=values[0], start=values[1], end=values[2])
+
+
+def _entry(entry: Any, path: str, first: list[int]) -> list[int]:
+    """``[job, index, machine, start, end]`` of one operation."""
+    check_keys(entry, _KEYS, path, "an operation")
+    job = integer(entry["job"], 0, len(first) - 2, f"{path}.job", "the job")
+    length = first[job + 1] - first[job]
+    if length == 0:
+        raise InputError(f"job {job} has no operations", path=f"{path}.job")
+    index = integer(entry["index"], 0, length - 1, f"{path}.index", "the index")
+    return [
+        job,
+        index,
+        *(
+            integer(entry[key], -_LARGEST, _LARGEST, f"{path}.{key}", f"the {key}")
+            for key in ("machine", "start", "end")
+        ),
+    ]

@@ -1,0 +1,46 @@
+"""From an instance to text or a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cpsched.errors import InputError
+from cpsched.instances import files
+from cpsched.instances.formats import check_format, fjs, jsplib, native, taillard
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from cpsched.jobshop.instance import JobShop
+
+_WRITERS: Final[dict[str, Callable[[JobShop], str]]] = {
+    "jsplib": jsplib.dumps,
+    "taillard": taillard.dumps,
+    "fjs": fjs.dumps,
+    "json": native.dumps,
+}
+
+
+def dumps(instance: JobShop, output_format: str) -> str:
+    """Text of *instance* in one of ``FORMATS``; InputError if the format cannot express it."""
+    check_format(output_format, "output format")
+    return _WRITERS[output_format](instance)
+
+
+def write(instance: JobShop, path: str | os.PathLike[str], output_format: str) -> None:
+    """Write *instance* to a file in one of ``FORMATS``.
+
+    Raises
+    ------
+    InputError
+        If the format cannot express the instance, in which case the file is not touched, or if
+        the file cannot be written.
+    """
+    content = dumps(instance, output_format)
+    try:
+        Path(path).write_bytes(content.encode())
+    except OSError as error:
+        reason = f"cannot be written: {error.strerror or error}"
+        raise InputError(reason, source=files.display(path)) from None
