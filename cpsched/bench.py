@@ -186,7 +186,6 @@ def execute(
 
     Ends early once *stop* is set; the run it cuts short is not recorded.
     """
-    solving.prepare()
     for run in runs:
         known = file.get(run) if file is not None else None
         if known is not None:

@@ -134,7 +134,7 @@ def _draw_bars(
     num_machines = instance.num_machines
     # Rows thinner than 0.1 inch have no room for a gap between them.
     half = 0.40 if row_inches > 0.1 else 0.5
-    ends = np.full(num_machines, float(axes.get_xlim()[1]))
+    ends = np.full(num_machines, schedule.makespan)
     rows: Any = _rectangles(np.zeros(num_machines), ends, np.arange(num_machines), half)
     axes.add_collection(PolyCollection(rows, facecolors=_ROW, linewidths=0, zorder=1))
     real = schedule.end > schedule.start

@@ -205,17 +205,16 @@ def table(entries: Sequence[Entry]) -> Table:
     from rich.text import Text
 
     with_best = any(entry.best_known is not None for entry in entries)
-    columns = ["instance", "jobs", "machines", "status", "makespan", "bound", "gap"]
+    columns = ["instance", "size", "status", "makespan", "bound", "gap"]
     if with_best:
         columns += ["best known", "gap to best"]
-    grid = plain_table([*columns, "seconds"], left={"instance", "status"})
+    grid = plain_table([*columns, "seconds"], left={"instance", "size", "status"})
     for entry in entries:
         result, instance = entry.result, entry.instance
         best = [number(entry.best_known), percent(entry.gap_to_best)] if with_best else []
         cells = [
             result.instance,
-            number(instance.num_jobs),
-            number(instance.num_machines),
+            f"{instance.num_jobs}x{instance.num_machines}",
             result.status.value,
             number(result.objective),
             number(result.bound),

@@ -81,8 +81,15 @@ def names(family_set: str | None = None) -> list[str]:
 def load(name: str) -> JobShop:
     """Shipped instance *name*; UnknownNameError with near misses if there is none."""
     if name not in _bounds():
-        raise UnknownNameError.of("instance", name, _bounds())
+        # Nothing is nearer to ta1 than ta01.
+        key = natural_key(name.lower())
+        same = [known for known in _bounds() if _numbers(natural_key(known)) == _numbers(key)]
+        raise UnknownNameError.of("instance", name, same or _bounds())
     return native.parse(_text(f"{name}.json"))
+
+
+def _numbers(key: list[tuple[int, int, str]]) -> list[int | str]:
+    return [text if kind else number for kind, number, text in key]
 
 
 def best_known(name: str) -> Bounds | None:

@@ -22,7 +22,7 @@ from jobshop_benchmark.paths import DATA, PAGE, WORKSHOP
 from jobshop_benchmark.plan import Task, tasks, to_do
 from jobshop_benchmark.rows import PEERS, ROWS, SMOKE, Row
 from jobshop_benchmark.runner import BusyError, alone, duration, make_runs, prepare, say
-from jobshop_benchmark.runs import Book, Session
+from jobshop_benchmark.runs import Batch, Book
 from jobshop_benchmark.workers import WorkerError
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows = [SMOKE]
         data, target = WORKSHOP / "smoke", WORKSHOP / "smoke" / "jobshop.md"
     shown = [SMOKE] if options.smoke else list(ROWS.values())
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Also where a shell starts it in the background and has SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         if options.setup:
             with alone():
@@ -84,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(options: argparse.Namespace, books: dict[str, Book], left: list[Task]) -> int:
     now = datetime.datetime.now(datetime.UTC)
-    session = Session(
+    batch = Batch(
         f"{now:%Y%m%d%H%M%S}-{os.getpid()}",
         f"{now:%Y-%m-%d %H:%M}Z",
         machine.describe(),
@@ -96,7 +98,7 @@ def _measure(options: argparse.Namespace, books: dict[str, Book], left: list[Tas
             prepare(sorted({task.solver for task in left}, key=SOLVERS.index))
             total = sum(task.at_most for task in left)
             say(f"{len(left)} runs to make, at most {duration(total)}")
-            make_runs(left, books, session, seconds)
+            make_runs(left, books, batch, seconds)
     except KeyboardInterrupt:
         say("\ninterrupted: finished runs are kept, the one in progress is dropped")
         return 130

@@ -11,6 +11,7 @@ from cpsched import report
 from cpsched.cli.files import OutputFile
 from cpsched.cli.interrupt import stop_on_signal
 from cpsched.cli.sources import best_known, is_shipped, read_instances
+from cpsched.cli.tables import print_table
 from cpsched.errors import InputError
 from cpsched.protocols import available_cores
 
@@ -131,10 +132,12 @@ def _execute(
     from rich.console import Console
 
     from cpsched import bench as benchmark
+    from cpsched.cli.live import load_kernels
 
     notes = Console(stderr=True, quiet=quiet, highlight=False)
     done: list[tuple[Run, Record]] = []
     with stop_on_signal() as stop:
+        load_kernels(notes)
         for run, record, is_new in benchmark.execute(
             plan, file, keep_solutions=keep_solutions, stop=stop
         ):
@@ -152,7 +155,6 @@ def _execute(
 
 
 def _print_table(rows: Sequence[Row]) -> None:
-    from rich.console import Console
     from rich.text import Text
 
     columns = [
@@ -181,4 +183,4 @@ def _print_table(rows: Sequence[Row]) -> None:
         ]
         grid.add_row(*(Text(cell) for cell in cells))
     grid.caption = "means over runs; gap to best: to the best known objective, gap: to the bound"
-    Console(highlight=False).print(grid, width=None if sys.stdout.isatty() else 160)
+    print_table(grid)

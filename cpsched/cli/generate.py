@@ -35,10 +35,11 @@ def group(context: typer.Context) -> None:
 
     [bold]Examples:[/bold]
 
-      cpsched generate taillard --jobs 15 --machines 15 --time-seed 840612802
-      --machine-seed 398197754                           ta01 itself
+      cpsched generate taillard                                  ta01 itself
 
-      cpsched generate uniform --jobs 1000 --machines 100 --seed 1 -o large.txt
+      cpsched generate taillard -j 50 -m 20 --time-seed 7 --machine-seed 8
+
+      cpsched generate uniform -j 1000 -m 100 --seed 1 -o large.txt
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

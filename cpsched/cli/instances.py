@@ -10,6 +10,7 @@ import typer
 from cpsched import report
 from cpsched.cli.files import OutputFile, emit
 from cpsched.cli.sources import is_shipped, read_instances
+from cpsched.cli.tables import print_table
 from cpsched.errors import InputError
 from cpsched.instances import library
 from cpsched.instances.formats import check_format
@@ -54,7 +55,6 @@ def list_instances(
 
     [bold]Examples:[/bold] cpsched instances list · cpsched instances list dmu
     """
-    from rich.console import Console
     from rich.text import Text
 
     names = library.names(family_set)
@@ -76,7 +76,7 @@ def list_instances(
         ]
         grid.add_row(*(Text(cell) for cell in cells))
     grid.caption = f"{len(names)} instances, {proven} with a known optimum"
-    Console(highlight=False).print(grid)
+    print_table(grid)
 
 
 @_commands.command()

@@ -15,6 +15,17 @@ from cpsched.result import TracePoint
 _START_OF_LINE = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
 
 
+def load_kernels(notes: Console) -> float:
+    """Load the search kernels; say on *notes* if they must be compiled; return the seconds."""
+    from cpsched import solving
+
+    return solving.prepare(
+        on_compile=lambda: notes.print(
+            "compiling the search kernels: once after installation, some ten seconds"
+        )
+    )
+
+
 class LiveLine:
     """Redraws its line on stderr, at most ten times a second; silent off a terminal.
 

@@ -15,6 +15,7 @@ from cpsched import report
 from cpsched.cli.files import OutputFile, emit
 from cpsched.cli.interrupt import stop_on_signal
 from cpsched.cli.sources import STDIN, best_known, read_instances
+from cpsched.cli.tables import print_table
 from cpsched.errors import InputError, MethodError
 from cpsched.protocols import Limits, available_cores
 from cpsched.result import Status
@@ -209,13 +210,9 @@ def run(task: Task, *, json: bool, quiet: bool) -> int:
 def _solve_all(task: Task, stop: threading.Event, notes: Console) -> Iterator[report.Entry]:
     """Results one by one, fewer than instances if *stop* is set."""
     from cpsched import solving
-    from cpsched.cli.live import LiveLine
+    from cpsched.cli.live import LiveLine, load_kernels
 
-    setup = solving.prepare(
-        on_compile=lambda: notes.print(
-            "compiling the search kernels: once after installation, some ten seconds"
-        )
-    )
+    setup = load_kernels(notes)
     limits, total = task.limits, len(task.instances)
     for position, (instance, hint) in enumerate(zip(task.instances, task.hints, strict=True)):
         if stop.is_set():
@@ -265,13 +262,8 @@ def _save(task: Task, entries: Sequence[report.Entry]) -> None:
 
 
 def _print_text(task: Task, entries: Sequence[report.Entry], *, interrupted: bool) -> None:
-    from rich.console import Console
-
     if len(entries) > 1:
-        console = Console(highlight=False)
-        # A pipe has no width: show whole columns there.
-        width = None if console.is_terminal else 200
-        console.print(report.table(entries), width=width)
+        print_table(report.table(entries))
     for entry in entries if len(entries) == 1 else ():
         emit(report.summary(entry, interrupted=interrupted), None)
     for label, file in (("written", task.results), ("picture", task.picture)):

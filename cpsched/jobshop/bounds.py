@@ -7,13 +7,13 @@ import heapq
 import numpy as np
 from numba import njit
 
-from cpsched.jobshop.graph import I4, INT
+from cpsched.jobshop.graph import I4, INT, U4, IndexArray
 from cpsched.jobshop.instance import IntArray, JobShop
 
 
-@njit(INT(I4, I4, I4, I4, INT), cache=True, nogil=True)
+@njit(INT(I4, I4, I4, U4, INT), cache=True, nogil=True)
 def preemptive_bound(
-    head: IntArray, p: IntArray, tail: IntArray, machine: IntArray, num_machines: int
+    head: IntArray, p: IntArray, tail: IntArray, machine: IndexArray, num_machines: int
 ) -> int:
     """Largest preemptive one-machine bound (Jackson 1955; Carlier 1982) over the machines.
 
@@ -74,7 +74,7 @@ def lower_bound(instance: JobShop) -> int:
         return max(longest_job, fair_load)
     head = (total[:-1] - begin).astype(np.int32)
     tail = (end - total[1:]).astype(np.int32)
-    machine = instance.machine.copy()
+    machine = instance.machine.astype(np.uint32)
     return max(
         longest_job,
         preemptive_bound(head, shortest.astype(np.int32), tail, machine, instance.num_machines),

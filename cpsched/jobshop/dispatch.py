@@ -14,23 +14,23 @@ import numpy as np
 from numba import njit, types
 
 from cpsched.jobshop.arrays import Arrays
-from cpsched.jobshop.graph import BOOL, I4, INT, U8, WordArray
+from cpsched.jobshop.graph import BOOL, I4, INT, U4, U8, IndexArray, WordArray
 from cpsched.jobshop.instance import IntArray
 from cpsched.jobshop.rules import TERMS
 
 F8 = types.float64[::1]
 
-@njit(INT(I4, I4, I4, INT, F8, BOOL, U8, I4, I4), cache=True, nogil=True)
+@njit(INT(I4, U4, I4, INT, F8, BOOL, U8, I4, U4), cache=True, nogil=True)
 def dispatch(
     job_ptr: IntArray,
-    machine: IntArray,
+    machine: IndexArray,
     duration: IntArray,
     num_machines: int,
     weights: np.ndarray[tuple[int], np.dtype[np.float64]],
     active: bool,
     rng: WordArray,
     start: IntArray,
-    order: IntArray,
+    order: IndexArray,
 ) -> int:
     """Build one schedule of a classic job shop; returns its makespan.
 
@@ -135,7 +135,7 @@ def weights_of(terms: dict[str, float]) -> np.ndarray[tuple[int], np.dtype[np.fl
 
 def roll_out(
     arrays: Arrays, terms: dict[str, float], *, active: bool = False, seed: int = 0
-) -> tuple[int, IntArray]:
+) -> tuple[int, IndexArray]:
     """Makespan and order of dispatch, shape (num_ops,), of one roll-out of a linear score.
 
     active: the frame of active schedules instead of the non-delay one; seed: of the ``random``
@@ -143,7 +143,7 @@ def roll_out(
     """
     rng = np.random.default_rng(seed).integers(1, 2**63, size=1).astype(np.uint64)
     start = np.empty(arrays.num_ops, np.int32)
-    order = np.empty(arrays.num_ops, np.int32)
+    order = np.empty(arrays.num_ops, np.uint32)
     makespan = dispatch(
         arrays.job_ptr,
         arrays.machine,

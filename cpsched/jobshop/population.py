@@ -18,6 +18,7 @@ from cpsched.incumbent import Incumbent
 from cpsched.jobshop import tabu
 from cpsched.jobshop.arrays import Arrays
 from cpsched.jobshop.dispatch import roll_out
+from cpsched.jobshop.graph import IndexArray
 from cpsched.jobshop.instance import IntArray
 from cpsched.jobshop.relinking import distance, relink
 from cpsched.jobshop.solution import Schedule
@@ -49,7 +50,7 @@ class Member:
     """An elite schedule: its makespan and its topological order, shape (num_ops,)."""
 
     makespan: int
-    order: IntArray
+    order: IndexArray
 
 
 class Population:
@@ -62,7 +63,7 @@ class Population:
         self.incumbent = incumbent
         self.params = params
         self.members: list[Member] = []
-        self.seeds: list[IntArray] = []
+        self.seeds: list[IndexArray] = []
         self.restarts = 0
         self.children = 0
         self.iterations = 0
@@ -156,8 +157,8 @@ class _Walk:
         self.arrays = arrays
         self.params = params
         self.generator = np.random.default_rng(seed)
-        self.order: IntArray = np.empty(n, np.int32)
-        self.best: IntArray = np.empty(n, np.int32)
+        self.order: IndexArray = np.empty(n, np.uint32)
+        self.best: IndexArray = np.empty(n, np.uint32)
         self._rng = self.generator.integers(1, 2**63, size=1).astype(np.uint64)
         # Arcs are hashed by (operation, job); up to 2**22 slots the hash is exact.
         slots = 1 << min(22, max(6, math.ceil(math.log2(n * arrays.num_jobs + 1))))
@@ -187,7 +188,7 @@ class _Walk:
         seed = int(self.generator.integers(2**31))
         _, self.order = roll_out(self.arrays, terms, active=True, seed=seed)
 
-    def start_between(self, first: IntArray, second: IntArray) -> None:
+    def start_between(self, first: IndexArray, second: IndexArray) -> None:
         """Start from a schedule on the way between two others."""
         arrays = self.arrays
         self.order[:] = first

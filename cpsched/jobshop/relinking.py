@@ -10,13 +10,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from cpsched.jobshop.graph import I4, INT, U8, WordArray, insert_after, link
-from cpsched.jobshop.instance import IntArray
+from cpsched.jobshop.graph import INT, U4, U8, IndexArray, WordArray, insert_after, link
 from cpsched.jobshop.tabu import random_below
 
 
-@njit(INT(I4, I4, I4, INT), cache=True, nogil=True)
-def distance(a: IntArray, b: IntArray, machine: IntArray, num_machines: int) -> int:
+@njit(INT(U4, U4, U4, INT), cache=True, nogil=True)
+def distance(a: IndexArray, b: IndexArray, machine: IndexArray, num_machines: int) -> int:
     """Number of pairs of operations on one machine that the topological orders a, b disagree on."""
     n = len(a)
     rank = np.empty(n, np.int32)
@@ -43,14 +42,14 @@ def distance(a: IntArray, b: IntArray, machine: IntArray, num_machines: int) -> 
     return total
 
 
-@njit(INT(I4, I4, INT, I4, I4, I4, INT, U8), cache=True, nogil=True)
+@njit(INT(U4, U4, INT, U4, U4, U4, INT, U8), cache=True, nogil=True)
 def relink(
-    order: IntArray,
-    guide: IntArray,
+    order: IndexArray,
+    guide: IndexArray,
     steps: int,
-    jp: IntArray,
-    js: IntArray,
-    machine: IntArray,
+    jp: IndexArray,
+    js: IndexArray,
+    machine: IndexArray,
     num_machines: int,
     rng: WordArray,
 ) -> int:
@@ -59,11 +58,11 @@ def relink(
     Both are topological orders, shape (N,); jp, js as in ``graph``. Returns the number of swaps made, fewer only if
     the two schedules are the same before that.
     """
-    n = len(order)
-    pos = np.empty(n + 1, np.int32)
+    n = np.uint32(len(order))
+    pos = np.empty(n + 1, np.uint32)
     rank = np.empty(n + 1, np.int32)
-    mp = np.empty(n + 1, np.int32)
-    ms = np.empty(n + 1, np.int32)
+    mp = np.empty(n + 1, np.uint32)
+    ms = np.empty(n + 1, np.uint32)
     work = np.zeros(2 * n + 2, np.int32)
     link(order, machine, mp, ms, num_machines)
     pos[n] = n
@@ -72,7 +71,7 @@ def relink(
         pos[order[k]] = k
         rank[guide[k]] = k
     # Operations whose machine successor the guide wants before them; index[i] is i's place.
-    wanted = np.empty(n, np.int32)
+    wanted = np.empty(n, np.uint32)
     index = np.full(n + 1, -1, np.int32)
     count = 0
     for i in range(n):

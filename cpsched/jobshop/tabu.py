@@ -19,7 +19,10 @@ from cpsched.jobshop.graph import (
     BOOL,
     I4,
     INT,
+    INDEX,
+    U4,
     U8,
+    IndexArray,
     WordArray,
     evaluate,
     insert_after,
@@ -57,16 +60,16 @@ def random_below(rng: WordArray, n: int) -> int:
     return np.int64(((random_word(rng) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
 
 
-@njit(INT(INT, INT, INT, I4, I4, I4, I4, I4, I4, I4, I4), cache=True, nogil=True)
+@njit(INT(INDEX, INDEX, INT, I4, U4, U4, U4, U4, I4, I4, I4), cache=True, nogil=True)
 def estimate_after(
     u: int,
     v: int,
     cutoff: int,
     p: IntArray,
-    jp: IntArray,
-    js: IntArray,
-    mp: IntArray,
-    ms: IntArray,
+    jp: IndexArray,
+    js: IndexArray,
+    mp: IndexArray,
+    ms: IndexArray,
     ends: IntArray,
     tails: IntArray,
     scratch: IntArray,
@@ -99,16 +102,16 @@ def estimate_after(
     return value
 
 
-@njit(INT(INT, INT, INT, I4, I4, I4, I4, I4, I4, I4, I4), cache=True, nogil=True)
+@njit(INT(INDEX, INDEX, INT, I4, U4, U4, U4, U4, I4, I4, I4), cache=True, nogil=True)
 def estimate_before(
     u: int,
     v: int,
     cutoff: int,
     p: IntArray,
-    jp: IntArray,
-    js: IntArray,
-    mp: IntArray,
-    ms: IntArray,
+    jp: IndexArray,
+    js: IndexArray,
+    mp: IndexArray,
+    ms: IndexArray,
     ends: IntArray,
     tails: IntArray,
     scratch: IntArray,
@@ -139,20 +142,20 @@ def estimate_before(
 
 
 @njit(
-    INT(I4, I4, I4, I4, I4, I4, I4, INT, I4, I4, U8, I8, I8),
+    INT(U4, U4, I4, U4, U4, U4, U4, INT, U4, I4, U8, I8, I8),
     cache=True,
     nogil=True,
 )
 def tabu_search(
-    order: IntArray,
-    best_order: IntArray,
+    order: IndexArray,
+    best_order: IndexArray,
     p: IntArray,
-    jp: IntArray,
-    js: IntArray,
-    job: IntArray,
-    machine: IntArray,
+    jp: IndexArray,
+    js: IndexArray,
+    job: IndexArray,
+    machine: IndexArray,
     num_machines: int,
-    job_last: IntArray,
+    job_last: IndexArray,
     tabu: IntArray,
     rng: WordArray,
     control: np.ndarray[tuple[int], np.dtype[np.int64]],
@@ -176,20 +179,20 @@ def tabu_search(
     halt
         Shape (1,): set to non-zero by another thread to stop at once.
     """
-    n = len(order)
+    n = np.uint32(len(order))
     num_jobs = len(job_last)
     mask = len(tabu) - 1
-    pos = np.empty(n + 1, np.int32)
-    mp = np.empty(n + 1, np.int32)
-    ms = np.empty(n + 1, np.int32)
+    pos = np.empty(n + 1, np.uint32)
+    mp = np.empty(n + 1, np.uint32)
+    ms = np.empty(n + 1, np.uint32)
     ends = np.empty(n + 1, np.int32)
     tails = np.empty(n + 1, np.int32)
     work = np.zeros(2 * n + 2, np.int32)
-    path = np.empty(n, np.int32)
+    path = np.empty(n, np.uint32)
     scratch = np.empty(n, np.int32)
     size = 64
-    cand_u = np.empty(size, np.int32)
-    cand_v = np.empty(size, np.int32)
+    cand_u = np.empty(size, np.uint32)
+    cand_v = np.empty(size, np.uint32)
     link(order, machine, mp, ms, num_machines)
     current = evaluate(order, pos, p, jp, js, mp, ms, ends, tails)
     iteration = control[ITERATION]
@@ -258,8 +261,8 @@ def tabu_search(
             if hi > lo:
                 if 4 * (hi - lo + 1) + count > size:
                     grown = 2 * (4 * (hi - lo + 1) + count)
-                    more_u = np.empty(grown, np.int32)
-                    more_v = np.empty(grown, np.int32)
+                    more_u = np.empty(grown, np.uint32)
+                    more_v = np.empty(grown, np.uint32)
                     more_u[:count] = cand_u[:count]
                     more_v[:count] = cand_v[:count]
                     cand_u = more_u

@@ -27,6 +27,8 @@ _FLEXIBILITY = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 
 def fits(values: Sequence[int], num_machines: int) -> bool:
     """Whether a row has the shape of a job."""
+    if values[0] < 1:
+        return False
     position = 1
     for _ in range(values[0]):
         if position >= len(values) or not 1 <= values[position] <= num_machines:
@@ -88,8 +90,10 @@ def _header(row: text.Row) -> tuple[int, int]:
 def _job(row: text.Row, num_machines: int, mode_counts: array[int], pairs: array[int]) -> int:
     values = text.numbers(row)
     num_ops = values[0]
-    if num_ops < 0:
-        raise InputError(f"the number of operations {num_ops} is negative", line=row.line)
+    if num_ops < 1:
+        raise InputError(
+            f"the number of operations must be at least 1, not {num_ops}", line=row.line
+        )
     position = 1
     for op in range(num_ops):
         if position >= len(values):
@@ -133,10 +137,12 @@ def _check_modes(op: text.Int64Array, machine: text.Int64Array, line: text.Int64
 
 def dumps(instance: JobShop) -> str:
     """Text of *instance*, with the third number in the header."""
+    if not np.diff(instance.job_ptr).all():
+        raise text.cannot_express(instance, "fjs", "a job without operations")
     modes = np.diff(instance.mode_ptr).tolist()
     pairs = np.stack((instance.mode_machine + 1, instance.mode_duration), axis=1)
     flat = pairs.reshape(-1).tolist()
-    mean = len(instance.mode_machine) / instance.num_ops if instance.num_ops else 1.0
+    mean = len(instance.mode_machine) / instance.num_ops
     lines = [f"{instance.num_jobs} {instance.num_machines} {mean:.6g}"]
     at = 0
     job_ptr = instance.job_ptr.tolist()

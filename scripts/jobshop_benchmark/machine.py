@@ -1,4 +1,4 @@
-"""The machine a session ran on, and how much of it others used."""
+"""The machine a batch ran on, and how much of it others used."""
 
 from __future__ import annotations
 

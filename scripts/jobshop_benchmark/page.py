@@ -76,19 +76,19 @@ def _summary(outcomes: Mapping[str, Outcome]) -> str:
 
 def _setting(books: Mapping[str, Book], outcomes: Mapping[str, Outcome], workers: int) -> str:
     runs = [run for outcome in outcomes.values() for run in outcome.runs]
-    used = {run.session for run in runs}
-    sessions = {
-        session.id: session
+    used = {run.batch for run in runs}
+    batches = {
+        batch.id: batch
         for book in books.values()
-        for session in book.sessions.values()
-        if session.id in used
+        for batch in book.batches.values()
+        if batch.id in used
     }
-    dates = sorted({session.date[:10] for session in sessions.values()})
+    dates = sorted({batch.date[:10] for batch in batches.values()})
     lines = [f"- {len(runs)} runs, {workers} workers each"]
     if dates:
         lines[0] += f", {dates[0]}" + (f" to {dates[-1]}" if len(dates) > 1 else "")
-    lines += [f"- machine: {text}" for text in sorted({s.machine for s in sessions.values()})]
-    lines += [f"- command: `{text}`" for text in sorted({s.command for s in sessions.values()})]
+    lines += [f"- machine: {text}" for text in sorted({s.machine for s in batches.values()})]
+    lines += [f"- command: `{text}`" for text in sorted({s.command for s in batches.values()})]
     for solver in (OURS, *PEERS):
         theirs = [run for run in runs if run.solver == solver]
         versions = sorted({run.version for run in theirs}) or [version_of(solver)]
@@ -159,8 +159,8 @@ def _by_solver(outcome: Outcome) -> str:
     if outcome.peers and len(shared) < len({run.instance for run in outcome.of(OURS)}):
         groups.append((f"{OURS}, on {len(shared)}", outcome.of(OURS, shared)))
     groups += [(solver, outcome.of(solver)) for solver in outcome.peers]
-    header = ("solver", "instances", "runs", "mean gap", "median", "worst", "proven optimal")
-    header += ("no schedule", "mean time", "longest", "cores used")
+    header = ["solver", "instances", "runs", "mean gap", "median", "worst", "proven optimal"]
+    header += ["no schedule", "mean time", "longest", "cores used"]
     lines = []
     for name, runs in groups:
         if not runs:
@@ -242,8 +242,8 @@ def _by_run(outcome: Outcome) -> str:
                         "-" if run.peak_rss_mb is None else f"{run.peak_rss_mb / 1000:.2f} GB",
                     )
                 )
-    header = ("instance", "solver", "seed", "status", "makespan", "own bound", "gap")
-    header += ("wall time", "whole process", "peak memory")
+    header = ["instance", "solver", "seed", "status", "makespan", "own bound", "gap"]
+    header += ["wall time", "whole process", "peak memory"]
     return _table(header, lines, left=2)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from .plan import Task
-    from .runs import Book, Session
+    from .runs import Batch, Book
 
 
 class BusyError(Exception):
@@ -54,7 +54,7 @@ def prepare(solvers: Sequence[str]) -> None:
 
 
 def make_runs(
-    tasks: Sequence[Task], books: dict[str, Book], session: Session, limit_seconds: float
+    tasks: Sequence[Task], books: dict[str, Book], batch: Batch, limit_seconds: float
 ) -> int:
     """Make *tasks* in order until one would end after *limit_seconds*; return how many."""
     workers: dict[str, Worker] = {}
@@ -72,8 +72,8 @@ def make_runs(
             if task.solver not in workers:
                 workers[task.solver] = Worker(task.solver)
             started = time.monotonic()
-            run = _run(task, workers[task.solver], commit, session.id)
-            books[task.row.name].add(run, session)
+            run = _run(task, workers[task.solver], commit, batch.id)
+            books[task.row.name].add(run, batch)
             say(_outcome(run, shop(task.instance)))
             left -= task.at_most
             used += time.monotonic() - started
@@ -84,7 +84,7 @@ def make_runs(
     return len(tasks)
 
 
-def _run(task: Task, worker: Worker, commit: str, session: str) -> Run:
+def _run(task: Task, worker: Worker, commit: str, batch: str) -> Run:
     instance = shop(task.instance)
     common: dict[str, Any] = {
         "row": task.row.name,
@@ -96,7 +96,7 @@ def _run(task: Task, worker: Worker, commit: str, session: str) -> Run:
         "time_limit": task.row.time_limit,
         "workers": task.workers,
         "seed": task.seed,
-        "session": session,
+        "batch": batch,
     }
     arguments = (instance, task.row.time_limit, task.workers, task.seed)
     in_process = task.solver == OURS and task.row.whole_process

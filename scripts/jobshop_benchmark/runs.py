@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Session:
+class Batch:
     """One start of the benchmark: when, on which machine, by which command."""
 
     id: str
@@ -40,7 +40,7 @@ class Run:
     time_limit: float
     workers: int
     seed: int
-    session: str
+    batch: str
     status: str
     commit: str = ""
     objective: int | None = None
@@ -78,19 +78,19 @@ class Book:
 
     def __init__(self, folder: Path, row: str) -> None:
         self.path = folder / f"jobshop-{row}.jsonl"
-        self.sessions: dict[str, Session] = {}
+        self.batches: dict[str, Batch] = {}
         self.runs: list[Run] = []
         if self.path.exists():
             for number, line in enumerate(self.path.read_text().splitlines(), 1):
                 self._take(line, number)
 
-    def add(self, run: Run, session: Session) -> None:
-        """Append *run*, and *session* first if it is new here."""
+    def add(self, run: Run, batch: Batch) -> None:
+        """Append *run*, and *batch* first if it is new here."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a") as file:
-            if session.id not in self.sessions:
-                file.write(_line({"kind": "session", **asdict(session)}))
-                self.sessions[session.id] = session
+            if batch.id not in self.batches:
+                file.write(_line({"kind": "batch", **asdict(batch)}))
+                self.batches[batch.id] = batch
             file.write(_line({"kind": "run", **asdict(run)}))
         self.runs.append(run)
 
@@ -109,9 +109,9 @@ class Book:
             kind = record.pop("kind")
         except (ValueError, KeyError, AttributeError) as error:
             raise ValueError(f"{self.path}:{number}: not a run: {error}") from error
-        if kind == "session":
-            session = Session(**record)
-            self.sessions[session.id] = session
+        if kind == "batch":
+            batch = Batch(**record)
+            self.batches[batch.id] = batch
         else:
             known = {field.name for field in fields(Run)}
             record["problems"] = tuple(record.get("problems", ()))

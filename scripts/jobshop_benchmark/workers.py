@@ -61,7 +61,7 @@ class Worker:
             environment["PYTHONPATH"] = str(ROOT)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("w") as log:
-            # A session of its own: Ctrl-C reaches the harness alone, which then ends the worker.
+            # A process group of its own: Ctrl-C reaches the harness alone, which ends the worker.
             self._process = subprocess.Popen(
                 [python_of(self.solver), driver],
                 stdin=subprocess.PIPE,

@@ -41,7 +41,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         )
 
     monkeypatch.setattr(solving, "solve", solve)
-    monkeypatch.setattr(solving, "prepare", lambda: 0.0)
+    monkeypatch.setattr(solving, "prepare", lambda on_compile=None: 0.0)
     return made
 
 
@@ -217,7 +217,20 @@ def test_method_must_fit_every_instance(tiny: JobShop, monkeypatch: pytest.Monke
 
 def test_real_runs(cli: Callable[..., Any], tmp_path: Path) -> None:
     output = tmp_path / "runs.jsonl"
-    result = cli("bench", "ft06", "--methods", "auto,cpsat", "-t", "2", "-w", "1", "-o", output)
+    result = cli(
+        "bench",
+        "ft06",
+        "--methods",
+        "cpsat",
+        "--seeds",
+        "0,1",
+        "-t",
+        "60",
+        "-w",
+        "1",
+        "-o",
+        output,
+    )
     assert result.exit_code == 0
     records = [json.loads(line) for line in output.read_text().splitlines()]
     assert [record["objective"] for record in records] == [55, 55]

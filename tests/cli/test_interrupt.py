@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -9,13 +10,15 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cpsched import solving
+from cpsched.cli.interrupt import stop_on_signal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -26,13 +29,20 @@ def _warm() -> None:
     solving.prepare()
 
 
-def start(*args: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "cpsched", *(str(arg) for arg in args)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a Python process; end and close it with the test, however that ends."""
+    with contextlib.ExitStack() as stack:
+
+        def run(*args: object, **options: Any) -> subprocess.Popen[str]:
+            options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+            command = [sys.executable, *(str(arg) for arg in args)]
+            process = subprocess.Popen(command, text=True, **options)
+            stack.enter_context(process)  # closes the pipes and waits
+            stack.callback(process.kill)
+            return process
+
+        yield run
 
 
 def wait_for(path: Path, seconds: float = 60) -> None:
@@ -44,37 +54,32 @@ def wait_for(path: Path, seconds: float = 60) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_with_the_best_found_checked_and_written(
-    number: signal.Signals, tmp_path: Path
+    start: Callable[..., subprocess.Popen[str]],
+    number: signal.Signals,
+    tmp_path: Path,
+    tiny_file: Path,
 ) -> None:
     output = tmp_path / "out.jsonl"
-    process = start(
-        "solve", "ft06", "ta41", "ta42", "-t", "100", "-w", "1", "-f", "json", "-o", output
-    )
+    options = ("-t", "100", "-w", "1", "-f", "json", "-o", output)
+    process = start("-m", "cpsched", "solve", tiny_file, "ta41", "ta42", *options)
     wait_for(output)  # the first instance is done, the second has begun
     time.sleep(2)
     begin = time.monotonic()
     process.send_signal(number)
-    stdout, stderr = process.communicate(timeout=30)
-    assert time.monotonic() - begin < 5
+    stdout, stderr = process.communicate(timeout=60)
+    assert time.monotonic() - begin < 20  # an idle machine needs a tenth of a second
     assert process.returncode == 0, stderr
     assert "interrupted, 1 of 3 instances not started" in stderr
     assert "Traceback" not in stderr
     records = [json.loads(line) for line in stdout.splitlines()]
-    assert [record["instance"] for record in records] == ["ft06", "ta41"]
+    assert [record["instance"] for record in records] == ["tiny", "ta41"]
     assert records[1]["status"] == "feasible"
-    assert records[1]["wall_time_s"] < 60
     assert output.read_text() == stdout
-    validated = subprocess.run(
-        [sys.executable, "-m", "cpsched", "validate", "ta41", str(output)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert validated.returncode == 0, validated.stderr
+    validated = start("-m", "cpsched", "validate", "ta41", output)
+    assert "ta41: valid" in validated.communicate(timeout=60)[0]
 
 
-def test_second_signal_ends_at_once(tmp_path: Path) -> None:
+def test_second_signal_ends_at_once(start: Callable[..., subprocess.Popen[str]]) -> None:
     script = (
         "import signal, sys, time\n"
         "from cpsched.cli.interrupt import stop_on_signal\n"
@@ -84,64 +89,50 @@ def test_second_signal_ends_at_once(tmp_path: Path) -> None:
         "    print('stopping', flush=True)\n"
         "    time.sleep(60)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    process = start("-c", script)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
     assert process.stdout.readline() == "stopping\n"
     process.send_signal(signal.SIGINT)
-    process.stdout.close()
-    assert process.wait(timeout=10) == -signal.SIGINT
+    assert process.wait(timeout=30) == -signal.SIGINT
 
 
 def test_handlers_are_put_back() -> None:
-    from cpsched.cli.interrupt import stop_on_signal
-
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with stop_on_signal():
         assert signal.getsignal(signal.SIGINT) is not before[0]
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
-def test_live_line_on_a_terminal_only() -> None:
+def test_live_line_on_a_terminal_only(start: Callable[..., subprocess.Popen[str]]) -> None:
     """On a terminal one line is redrawn on stderr; stdout stays clean."""
     master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cpsched", *["solve", "ta41", "-t", "2", "-w", "1", "-f", "json"]],
-        stdout=subprocess.PIPE,
+    process = start(
+        *["-m", "cpsched", "solve", "ta41", "-t", "2", "-w", "1", "-f", "json"],
         stderr=slave,
-        text=True,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
     )
     os.close(slave)
     assert process.stdout is not None
     stdout = process.stdout.read()
-    process.stdout.close()
-    process.wait(timeout=30)
+    process.wait(timeout=60)
     drawn = b""
-    while True:
-        try:
-            chunk = os.read(master, 65536)
-        except OSError:  # how Linux reports the end of a terminal
-            break
-        if not chunk:
-            break
-        drawn += chunk
+    with contextlib.suppress(OSError):  # how Linux reports the end of a terminal
+        while chunk := os.read(master, 65536):
+            drawn += chunk
     os.close(master)
+    drawn = drawn.rpartition(b"\n")[2]  # a note that kernels are compiled may come before
     assert b"makespan" in drawn
     assert b"of 2 s" in drawn
-    assert b"\n" not in drawn
     assert b"\x1b[?25l" not in drawn, "the cursor must not be hidden"
     assert drawn.endswith(b"\x1b[2K"), "the line is removed at the end"
     assert json.loads(stdout)["instance"] == "ta41"
 
 
-def test_closed_pipe_is_no_traceback() -> None:
-    process = start("instances", "export", "ta71")
+def test_closed_pipe_is_no_traceback(start: Callable[..., subprocess.Popen[str]]) -> None:
+    process = start(*["-m", "cpsched", "instances", "export", "ta71"])
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.close()
-    stderr = process.stderr.read()
-    process.stderr.close()
-    process.wait(timeout=30)
-    assert "Traceback" not in stderr
+    assert "Traceback" not in process.stderr.read()
