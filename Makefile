@@ -19,7 +19,6 @@ demo: .venv/plot.stamp
 	@mkdir -p $(PICTURES)
 	@echo "== job shop: ft10, 10 jobs x 10 machines, at most 30 s"
 	$(BIN)/cpsched solve ft10 --time-limit 30 --plot $(PICTURES)/ft10.png
-	@echo "== picture: $(PICTURES)/ft10.png"
 
 test: .venv/dev.stamp
 	$(WARM)

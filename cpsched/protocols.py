@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from cpsched.errors import InputError
 from cpsched.result import Result, TracePoint
+
+if TYPE_CHECKING:
+    import threading
 
 
 @runtime_checkable
@@ -22,7 +24,7 @@ class Instance(Protocol):
 
     @property
     def family(self) -> str:
-        """Problem family: "jobshop", …"""
+        """Name of the problem family, such as ``jobshop``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,9 @@ class Limits:
 
     def __post_init__(self) -> None:
         if not self.time_limit > 0 or self.time_limit == float("inf"):
-            raise InputError(f"time limit must be a positive number of seconds, not {self.time_limit}")
+            raise InputError(
+                f"time limit must be a positive number of seconds, not {self.time_limit}"
+            )
         if self.workers < 1:
             raise InputError(f"workers must be at least 1, not {self.workers}")
         if not 0 <= self.seed < 2**31:
@@ -76,4 +80,5 @@ class Solver(Protocol):
         hint: Any | None = None,
         stop: threading.Event | None = None,
         callback: Callback | None = None,
-    ) -> Result[Any]: ...
+    ) -> Result[Any]:
+        """Solve *instance* within *limits*."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cpsched.errors import CheckError, InputError, MethodError, UnknownNameError
 from cpsched.incumbent import Incumbent
-from cpsched.jobshop.instance import JobShop
 from cpsched.jobshop.methods import FLEXIBLE, METHODS
 from cpsched.protocols import Callback, Limits, available_cores
 from cpsched.result import Result, Status, TracePoint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cpsched.jobshop.instance import JobShop
     from cpsched.jobshop.solution import Schedule
 
 _HEARTBEAT = 0.2

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from cpsched.jobshop.graph import IndexArray, evaluate, link
-from cpsched.jobshop.instance import IntArray, JobShop
 from cpsched.jobshop.solution import Schedule
+
+if TYPE_CHECKING:
+    from cpsched.jobshop.instance import IntArray, JobShop
 
 
 class Arrays:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import heapq
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import njit
 
-from cpsched.jobshop.graph import I4, INT, U4, IndexArray
-from cpsched.jobshop.instance import IntArray, JobShop
+from cpsched.jobshop.graph import I4, INT, U4, IndexArray, Int
+
+if TYPE_CHECKING:
+    from cpsched.jobshop.instance import IntArray, JobShop
 
 
 @njit(INT(I4, I4, I4, U4, INT), cache=True, nogil=True)
 def preemptive_bound(
-    head: IntArray, p: IntArray, tail: IntArray, machine: IndexArray, num_machines: int
-) -> int:
+    head: IntArray, p: IntArray, tail: IntArray, machine: IndexArray, num_machines: Int
+) -> Int:
     """Largest preemptive one-machine bound (Jackson 1955; Carlier 1982) over the machines.
 
     head, p, tail, machine: shape (num_ops,); an operation cannot start before its head, and its
@@ -75,7 +78,6 @@ def lower_bound(instance: JobShop) -> int:
     head = (total[:-1] - begin).astype(np.int32)
     tail = (end - total[1:]).astype(np.int32)
     machine = instance.machine.astype(np.uint32)
-    return max(
-        longest_job,
-        preemptive_bound(head, shortest.astype(np.int32), tail, machine, instance.num_machines),
-    )
+    duration = shortest.astype(np.int32)
+    one_machine = preemptive_bound(head, duration, tail, machine, instance.num_machines)
+    return max(longest_job, int(one_machine))

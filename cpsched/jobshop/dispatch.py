@@ -10,15 +10,20 @@ says which operations are candidates (one per job, its next one):
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numba import njit, types
 
-from cpsched.jobshop.arrays import Arrays
 from cpsched.jobshop.graph import BOOL, I4, INT, U4, U8, IndexArray, WordArray
-from cpsched.jobshop.instance import IntArray
 from cpsched.jobshop.rules import TERMS
 
+if TYPE_CHECKING:
+    from cpsched.jobshop.arrays import Arrays
+    from cpsched.jobshop.instance import IntArray
+
 F8 = types.float64[::1]
+
 
 @njit(INT(I4, U4, I4, INT, F8, BOOL, U8, I4, U4), cache=True, nogil=True)
 def dispatch(

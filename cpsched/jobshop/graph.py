@@ -20,11 +20,14 @@ because most times downstream change and a plain scan has no branch to mispredic
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 
-from cpsched.jobshop.instance import IntArray
+if TYPE_CHECKING:
+    from cpsched.jobshop.instance import IntArray
 
 I4 = types.int32[::1]
 U4 = types.uint32[::1]
@@ -33,14 +36,16 @@ BOOL = types.boolean
 INT = types.int64
 INDEX = types.uint32
 
-#: Operations, machines and jobs: unsigned, so that compiled indexing need not test for negatives.
+#: Operations, machines, jobs: unsigned, so that compiled indexing need not test for negatives.
 IndexArray = npt.NDArray[np.uint32]
 WordArray = npt.NDArray[np.uint64]
+#: An integer inside a kernel: its width is in the signature, beyond what mypy can follow.
+Int: TypeAlias = Any
 
 
 @njit(types.void(U4, U4, U4, U4, INT), cache=True, nogil=True)
 def link(
-    order: IndexArray, machine: IndexArray, mp: IndexArray, ms: IndexArray, num_machines: int
+    order: IndexArray, machine: IndexArray, mp: IndexArray, ms: IndexArray, num_machines: Int
 ) -> None:
     """Machine links of the sequences that *order* implies."""
     n = np.uint32(len(order))
@@ -68,7 +73,7 @@ def evaluate(
     ms: IndexArray,
     ends: IntArray,
     tails: IntArray,
-) -> int:
+) -> Int:
     """Positions, ends and tails from scratch; returns the makespan."""
     n = np.uint32(len(order))
     ends[n] = 0
@@ -88,8 +93,8 @@ def evaluate(
 
 @njit(BOOL(INDEX, INDEX, U4, U4, U4, U4, U4, I4), cache=True, nogil=True)
 def insert_after(
-    u: int,
-    v: int,
+    u: Int,
+    v: Int,
     order: IndexArray,
     pos: IndexArray,
     jp: IndexArray,
@@ -160,8 +165,8 @@ def insert_after(
 
 @njit(BOOL(INDEX, INDEX, U4, U4, U4, U4, U4, I4), cache=True, nogil=True)
 def insert_before(
-    u: int,
-    v: int,
+    u: Int,
+    v: Int,
     order: IndexArray,
     pos: IndexArray,
     js: IndexArray,
@@ -169,7 +174,7 @@ def insert_before(
     ms: IndexArray,
     work: IntArray,
 ) -> bool:
-    """Move v right before u on their machine (u earlier than v); False and no change on a cycle."""
+    """Move v right before u on their machine (u earlier than v); see ``insert_after``."""
     n = np.uint32(len(order))
     a = pos[u]
     b = pos[v]
@@ -228,7 +233,7 @@ def insert_before(
 
 @njit(types.void(INT, U4, I4, U4, U4, I4), cache=True, nogil=True)
 def scan_ends(
-    start: int, order: IndexArray, p: IntArray, jp: IndexArray, mp: IndexArray, ends: IntArray
+    start: Int, order: IndexArray, p: IntArray, jp: IndexArray, mp: IndexArray, ends: IntArray
 ) -> None:
     """Recompute the ends of all operations from position *start* on."""
     for k in range(np.uint64(start), np.uint64(len(order))):
@@ -238,7 +243,7 @@ def scan_ends(
 
 @njit(types.void(INT, U4, I4, U4, U4, I4), cache=True, nogil=True)
 def scan_tails(
-    start: int, order: IndexArray, p: IntArray, js: IndexArray, ms: IndexArray, tails: IntArray
+    start: Int, order: IndexArray, p: IntArray, js: IndexArray, ms: IndexArray, tails: IntArray
 ) -> None:
     """Recompute the tails of all operations from position *start* back."""
     for k in range(start, -1, -1):
@@ -247,7 +252,7 @@ def scan_tails(
 
 
 @njit(INT(U4, I4), cache=True, nogil=True)
-def latest_end(job_last: IndexArray, ends: IntArray) -> int:
+def latest_end(job_last: IndexArray, ends: IntArray) -> Int:
     """Makespan; job_last: last operation of each job (the sentinel for an empty job)."""
     makespan = 0
     for i in job_last:

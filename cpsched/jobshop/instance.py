@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from cpsched.errors import InputError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 IntArray = npt.NDArray[np.int32]
 
 #: Sums of durations stay below this, so that every time fits a 32-bit integer in the kernels.
 MAX_HORIZON = 2**31 - 1
+
+
+def _int32(values: npt.ArrayLike, field: str) -> IntArray:
+    """Read-only int32 copy of *values*; InputError instead of a wrapped or rounded number."""
+    array = np.asarray(values)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise InputError(f"{field} must be a one-dimensional array of integers")
+    if array.size and (array.max() > MAX_HORIZON or array.min() < -MAX_HORIZON):
+        raise InputError(f"{field} holds a number beyond the {MAX_HORIZON} that fit")
+    # A copy: freezing a caller's own array in place would be rude.
+    copy = array.astype(np.int32)
+    copy.setflags(write=False)
+    return copy
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +76,7 @@ class JobShop:
 
     def __post_init__(self) -> None:
         for field in ("job_ptr", "mode_ptr", "mode_machine", "mode_duration"):
-            array = np.ascontiguousarray(getattr(self, field), dtype=np.int32)
-            array.setflags(write=False)
-            object.__setattr__(self, field, array)
+            object.__setattr__(self, field, _int32(getattr(self, field), field))
         if self.num_jobs < 1:
             raise InputError("a job shop needs at least one job")
         if self.num_machines < 1:
@@ -184,7 +197,9 @@ class JobShop:
 
     def _require_classic(self) -> None:
         if self.is_flexible:
-            raise ValueError(f"{self.name}: an operation of a flexible job shop has no one machine")
+            raise ValueError(
+                f"{self.name}: an operation of a flexible job shop has no one machine"
+            )
 
     def modes(self, op: int) -> list[tuple[int, int]]:
         """``(machine, duration)`` of each mode of operation *op*."""

@@ -1,4 +1,4 @@
-"""Memetic search: a shared pool of elite schedules, path relinking, tabu search on the children.
+"""Memetic search: a shared pool of elite schedules, path relinking, tabu search on children.
 
 The scheme is TS/PR of Peng, Lu & Cheng (2015), made asynchronous: threads share one pool and run
 the kernels without the interpreter lock. Members of the pool keep a minimum distance from each
@@ -11,17 +11,22 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cpsched.incumbent import Incumbent
 from cpsched.jobshop import tabu
-from cpsched.jobshop.arrays import Arrays
 from cpsched.jobshop.dispatch import roll_out
-from cpsched.jobshop.graph import IndexArray
-from cpsched.jobshop.instance import IntArray
 from cpsched.jobshop.relinking import distance, relink
-from cpsched.jobshop.solution import Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cpsched.incumbent import Incumbent
+    from cpsched.jobshop.arrays import Arrays
+    from cpsched.jobshop.graph import IndexArray
+    from cpsched.jobshop.instance import IntArray
+    from cpsched.jobshop.solution import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +35,10 @@ class SearchParams:
 
     pool_size: members of a full pool; patience: iterations of tabu search without improvement
     before a child is done; neighbourhood: 5, 6 or 7 (see ``tabu``); tenure: tabu tenures are drawn
-    from [low, 2 low) with low this share of 10 + jobs / machines; reach: how much of the way from one
-    parent to the other a child goes, as the ends of a uniform range; min_distance: least distance
-    between members, as a share of all pairs of operations on one machine; restart_after: children without a new
-    best of the pool after which it is dropped.
+    from [low, 2 low) with low this share of 10 + jobs / machines; reach: how much of the way from
+    one parent to the other a child goes, as the ends of a uniform range; min_distance: least
+    distance between members, as a share of all pairs of operations on one machine; restart_after:
+    children without a new best of the pool after which it is dropped.
     """
 
     pool_size: int = 8
@@ -42,7 +47,7 @@ class SearchParams:
     tenure: float = 0.35
     reach: tuple[float, float] = (0.3, 0.7)
     min_distance: float = 0.02
-    restart_after: int = 60
+    restart_after: int = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,10 +82,15 @@ class Population:
         """Make every thread return within microseconds of its next look."""
         self._halt[0] = 1
 
-    def search(self, seed: int) -> None:
-        """Improve the incumbent until it is done; random choices follow *seed*."""
+    def search(self, seed: int, between: Callable[[], None] | None = None) -> None:
+        """Improve the incumbent until it is done; random choices follow *seed*.
+
+        between: called by this thread between two trajectories.
+        """
         walk = _Walk(self.arrays, self.params, seed)
         while not self.incumbent.done and not self._halt[0]:
+            if between is not None:
+                between()
             generation = self._next_start(walk)
             member = self._improve(walk)
             self._admit(member, generation)
@@ -215,7 +225,9 @@ class _Walk:
         control[tabu.BEST] = np.iinfo(np.int32).max
         control[tabu.IMPROVED_AT] = control[tabu.ITERATION]
 
-    def run(self, target: int, halt: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[int, int]:
+    def run(
+        self, target: int, halt: np.ndarray[tuple[int], np.dtype[np.int64]]
+    ) -> tuple[int, int]:
         """Some tens of milliseconds of tabu search: iterations made and reason of the return."""
         arrays, control = self.arrays, self._control
         before = int(control[tabu.ITERATION])

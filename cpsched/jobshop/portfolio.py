@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 from cpsched import cpsat
-from cpsched.cpsat import CpSatOutcome
-from cpsched.incumbent import Incumbent
 from cpsched.jobshop.arrays import Arrays
 from cpsched.jobshop.bounds import lower_bound, preemptive_bound
 from cpsched.jobshop.dispatch import dispatch, roll_out
-from cpsched.jobshop.instance import JobShop
 from cpsched.jobshop.model import formulate
 from cpsched.jobshop.population import Population, SearchParams
+from cpsched.jobshop.proof import Prover
 from cpsched.jobshop.relinking import relink
 from cpsched.jobshop.rules import RULES
-from cpsched.jobshop.solution import Schedule
 from cpsched.jobshop.tabu import tabu_search
-from cpsched.protocols import Limits
 from cpsched.result import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cpsched.cpsat import CpSatOutcome
+    from cpsched.incumbent import Incumbent
+    from cpsched.jobshop.instance import JobShop
+    from cpsched.jobshop.solution import Schedule
+    from cpsched.protocols import Limits
+
 
 def compiled_now() -> bool:
     """Whether this process compiled the kernels instead of loading them from their cache."""
@@ -98,9 +105,19 @@ def _local_search(
             incumbent.offer(makespan, arrays.schedule(order), "dispatching")
     if incumbent.solution is not None and incumbent.source == "hint":
         population.seeds.append(arrays.order(incumbent.solution))
+    prover = Prover(instance, incumbent, limits) if prove else None
+
+    def between() -> None:
+        if prover is not None and prover.due():
+            prover.run()
+            if incumbent.source == "cpsat" and incumbent.solution is not None:
+                population.seeds = [arrays.order(incumbent.solution)]
+
+    # The first thread alternates between tabu search and proof, the others only search.
+    work = [between] + [None] * (limits.workers - 1)
     threads = [
-        _thread(lambda k=k: population.search(limits.seed * 1_000 + k), incumbent)
-        for k in range(limits.workers)
+        _thread(partial(population.search, limits.seed * 1_000 + k, extra), incumbent)
+        for k, extra in enumerate(work)
     ]
     try:
         while not incumbent.wait(0.05):

@@ -2,7 +2,8 @@
 
 The path runs through neighbouring pairs of operations on a machine that the two schedules order
 differently (Nowicki & Smutnicki 2005; Peng, Lu & Cheng 2015), chosen at random. Every point on it
-is acyclic, because a swap that closes a cycle is refused, and it keeps every arc that the two ends share.
+is acyclic, because a swap that closes a cycle is refused, and it keeps every arc that the two
+ends share.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from cpsched.jobshop.graph import INT, U4, U8, IndexArray, WordArray, insert_after, link
+from cpsched.jobshop.graph import INT, U4, U8, IndexArray, Int, WordArray, insert_after, link
 from cpsched.jobshop.tabu import random_below
 
 
 @njit(INT(U4, U4, U4, INT), cache=True, nogil=True)
-def distance(a: IndexArray, b: IndexArray, machine: IndexArray, num_machines: int) -> int:
-    """Number of pairs of operations on one machine that the topological orders a, b disagree on."""
+def distance(a: IndexArray, b: IndexArray, machine: IndexArray, num_machines: Int) -> Int:
+    """Number of pairs of operations of one machine in a different order in a and in b."""
     n = len(a)
     rank = np.empty(n, np.int32)
     for k in range(n):
@@ -46,17 +47,17 @@ def distance(a: IndexArray, b: IndexArray, machine: IndexArray, num_machines: in
 def relink(
     order: IndexArray,
     guide: IndexArray,
-    steps: int,
+    steps: Int,
     jp: IndexArray,
     js: IndexArray,
     machine: IndexArray,
-    num_machines: int,
+    num_machines: Int,
     rng: WordArray,
-) -> int:
+) -> Int:
     """Walk up to *steps* swaps from *order* (changed in place) towards *guide*.
 
-    Both are topological orders, shape (N,); jp, js as in ``graph``. Returns the number of swaps made, fewer only if
-    the two schedules are the same before that.
+    Both are topological orders, shape (N,); jp, js as in ``graph``. Returns the number of swaps
+    made, fewer only if the two schedules are the same before that.
     """
     n = np.uint32(len(order))
     pos = np.empty(n + 1, np.uint32)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cpsched.jobshop.instance import IntArray, JobShop
+if TYPE_CHECKING:
+    from cpsched.jobshop.instance import IntArray, JobShop
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +24,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         for field in ("machine", "start", "end"):
-            array = np.ascontiguousarray(getattr(self, field), dtype=np.int32)
+            array = np.array(getattr(self, field), dtype=np.int32)
             array.setflags(write=False)
             object.__setattr__(self, field, array)
 

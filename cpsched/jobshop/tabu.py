@@ -12,17 +12,19 @@ Tabu are arcs: reversing u -> w forbids u -> w for a random tenure in [low, 2 lo
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numba import njit, types
 
 from cpsched.jobshop.graph import (
-    BOOL,
     I4,
-    INT,
     INDEX,
+    INT,
     U4,
     U8,
     IndexArray,
+    Int,
     WordArray,
     evaluate,
     insert_after,
@@ -32,7 +34,9 @@ from cpsched.jobshop.graph import (
     scan_ends,
     scan_tails,
 )
-from cpsched.jobshop.instance import IntArray
+
+if TYPE_CHECKING:
+    from cpsched.jobshop.instance import IntArray
 
 I8 = types.int64[::1]
 
@@ -44,7 +48,7 @@ AT_LIMIT, AT_TARGET, STAGNATED, NO_MOVE, OPTIMAL, HALTED = range(6)
 
 
 @njit(types.uint64(U8), cache=True, nogil=True)
-def random_word(rng: WordArray) -> int:
+def random_word(rng: WordArray) -> Int:
     """Next word of an xorshift64 generator; rng: shape (1,), not zero."""
     x = rng[0]
     x ^= x << np.uint64(13)
@@ -55,16 +59,16 @@ def random_word(rng: WordArray) -> int:
 
 
 @njit(INT(U8, INT), cache=True, nogil=True)
-def random_below(rng: WordArray, n: int) -> int:
+def random_below(rng: WordArray, n: Int) -> Int:
     """Uniform integer in 0..n-1, n < 2**31."""
     return np.int64(((random_word(rng) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
 
 
 @njit(INT(INDEX, INDEX, INT, I4, U4, U4, U4, U4, I4, I4, I4), cache=True, nogil=True)
 def estimate_after(
-    u: int,
-    v: int,
-    cutoff: int,
+    u: Int,
+    v: Int,
+    cutoff: Int,
     p: IntArray,
     jp: IndexArray,
     js: IndexArray,
@@ -73,7 +77,7 @@ def estimate_after(
     ends: IntArray,
     tails: IntArray,
     scratch: IntArray,
-) -> int:
+) -> Int:
     """Estimated longest path through the moved stretch once u is right after v.
 
     May return early with any value above *cutoff* once it is passed.
@@ -104,9 +108,9 @@ def estimate_after(
 
 @njit(INT(INDEX, INDEX, INT, I4, U4, U4, U4, U4, I4, I4, I4), cache=True, nogil=True)
 def estimate_before(
-    u: int,
-    v: int,
-    cutoff: int,
+    u: Int,
+    v: Int,
+    cutoff: Int,
     p: IntArray,
     jp: IndexArray,
     js: IndexArray,
@@ -115,7 +119,7 @@ def estimate_before(
     ends: IntArray,
     tails: IntArray,
     scratch: IntArray,
-) -> int:
+) -> Int:
     """Estimated longest path through the moved stretch once v is right before u."""
     tail = tails[ms[v]]
     stop = mp[u]
@@ -154,13 +158,13 @@ def tabu_search(
     js: IndexArray,
     job: IndexArray,
     machine: IndexArray,
-    num_machines: int,
+    num_machines: Int,
     job_last: IndexArray,
     tabu: IntArray,
     rng: WordArray,
     control: np.ndarray[tuple[int], np.dtype[np.int64]],
     halt: np.ndarray[tuple[int], np.dtype[np.int64]],
-) -> int:
+) -> Int:
     """Run tabu search from *order* and leave its last point there; returns why it stopped.
 
     Parameters
@@ -190,7 +194,7 @@ def tabu_search(
     work = np.zeros(2 * n + 2, np.int32)
     path = np.empty(n, np.uint32)
     scratch = np.empty(n, np.int32)
-    size = 64
+    size: Int = 64
     cand_u = np.empty(size, np.uint32)
     cand_v = np.empty(size, np.uint32)
     link(order, machine, mp, ms, num_machines)
@@ -251,7 +255,7 @@ def tabu_search(
         chosen = -1
         chosen_value = np.int64(1) << 40
         ties = 0
-        longest_block = 1
+        longest_block: Int = 1
         lo = n - length
         while lo < n:
             hi = lo

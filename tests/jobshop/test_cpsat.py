@@ -16,11 +16,13 @@ from cpsched import cpsat
 from cpsched.incumbent import Incumbent
 from cpsched.jobshop.check import check
 from cpsched.jobshop.instance import JobShop
-from cpsched.jobshop.model import formulate
+from cpsched.jobshop.model import PROOF_PARAMETERS, formulate
 from cpsched.jobshop.solution import Schedule
 from cpsched.result import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cpsched.formulation import Formulation
 
 
@@ -63,11 +65,20 @@ def test_equal_seeds_take_equal_steps() -> None:
     assert steps[0] == steps[1]
 
 
-def test_horizon_below_the_optimum_is_infeasible_and_says_nothing_else() -> None:
+@pytest.mark.parametrize("parameters", [{}, PROOF_PARAMETERS], ids=["default", "proof"])
+def test_horizon_below_the_optimum_is_infeasible_and_says_nothing_else(
+    parameters: Mapping[str, object],
+) -> None:
     optimum = solved(EASY)[0].objective
     assert optimum is not None
     incumbent: Incumbent[Schedule] = Incumbent(60.0)
-    outcome = cpsat.run(formulate(EASY, upper_bound=optimum - 1), incumbent, workers=1, seed=0)
+    outcome = cpsat.run(
+        formulate(EASY, upper_bound=optimum - 1),
+        incumbent,
+        workers=1,
+        seed=0,
+        parameters=parameters,
+    )
     assert outcome.status is Status.INFEASIBLE
     assert outcome.objective is None
     assert outcome.bound is None
