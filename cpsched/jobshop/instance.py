@@ -20,12 +20,12 @@ IntArray = npt.NDArray[np.int32]
 MAX_HORIZON = 2**31 - 1
 
 
-def _int32(values: npt.ArrayLike, field: str) -> IntArray:
+def int32_array(values: npt.ArrayLike, field: str) -> IntArray:
     """Read-only int32 copy of *values*; InputError instead of a wrapped or rounded number."""
     array = np.asarray(values)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise InputError(f"{field} must be a one-dimensional array of integers")
-    if array.size and (array.max() > MAX_HORIZON or array.min() < -MAX_HORIZON):
+    if array.size and (array.max() > MAX_HORIZON or array.min() < -MAX_HORIZON - 1):
         raise InputError(f"{field} holds a number beyond the {MAX_HORIZON} that fit")
     # A copy: freezing a caller's own array in place would be rude.
     copy = array.astype(np.int32)
@@ -76,7 +76,7 @@ class JobShop:
 
     def __post_init__(self) -> None:
         for field in ("job_ptr", "mode_ptr", "mode_machine", "mode_duration"):
-            object.__setattr__(self, field, _int32(getattr(self, field), field))
+            object.__setattr__(self, field, int32_array(getattr(self, field), field))
         if self.num_jobs < 1:
             raise InputError("a job shop needs at least one job")
         if self.num_machines < 1:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cpsched import cpsat
-from cpsched.jobshop.model import formulate
+from cpsched.jobshop.model import PROOF_PARAMETERS, formulate
 from cpsched.result import Status
 
 if TYPE_CHECKING:
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from cpsched.jobshop.instance import JobShop
     from cpsched.jobshop.solution import Schedule
     from cpsched.protocols import Limits
-
-#: What refutes fastest with one worker, asked on ft10 la19 la36 la39 la24 la25 la40 for the
-#: optimum minus one, 12 CPU seconds each: default parameters 3 of 7; these 7 of 7, in 17 s all together.
-#: Linear relaxations cost more than they cut; strong propagation is what matters.
-REFUTATION = {"linearization_level": 0, "use_strong_propagation_in_disjunctive": True}
 
 #: Instances of at most so many operations are proven at length, larger ones only probed.
 SMALL = 256
@@ -92,7 +87,7 @@ class Prover:
             workers=1,
             seed=self.limits.seed,
             time_limit=seconds,
-            parameters=REFUTATION,
+            parameters=PROOF_PARAMETERS,
             until=lambda: incumbent.objective is not None and incumbent.objective <= horizon,
         )
         if outcome.status is Status.INFEASIBLE:

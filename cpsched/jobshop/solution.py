@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
+from cpsched.jobshop.instance import int32_array
 
 if TYPE_CHECKING:
     from cpsched.jobshop.instance import IntArray, JobShop
@@ -24,14 +24,12 @@ class Schedule:
 
     def __post_init__(self) -> None:
         for field in ("machine", "start", "end"):
-            array = np.array(getattr(self, field), dtype=np.int32)
-            array.setflags(write=False)
-            object.__setattr__(self, field, array)
+            object.__setattr__(self, field, int32_array(getattr(self, field), field))
 
     @classmethod
     def from_starts(cls, instance: JobShop, start: IntArray) -> Schedule:
         """Schedule of a classic job shop from its start times, shape (num_ops,)."""
-        starts = np.asarray(start, dtype=np.int32)
+        starts = int32_array(start, "start")
         return cls(instance.machine, starts, starts + instance.duration)
 
     @property
