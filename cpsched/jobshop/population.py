@@ -34,11 +34,15 @@ class SearchParams:
     """Settings of the memetic search, chosen on ta and la instances.
 
     pool_size: members of a full pool; patience: iterations of tabu search without improvement
-    before a child is done; neighbourhood: 5, 6 or 7 (see ``tabu``); tenure: tabu tenures are drawn
-    from [low, 2 low) with low this share of 10 + jobs / machines; reach: how much of the way from
-    one parent to the other a child goes, as the ends of a uniform range; min_distance: least
-    distance between members, as a share of all pairs of operations on one machine; restart_after:
-    children without a new best of the pool after which it is dropped.
+    before a child is done, for up to 1,000 operations and in proportion beyond; neighbourhood: 5,
+    6 or 7 (see ``tabu``); tenure: tabu tenures are drawn from [low, 2 low) with low this share of
+    10 + jobs / machines, beyond 1,000 operations times (operations / 1,000) ** 0.75; reach: how
+    much of the way from one parent to the other a child goes, as the ends of a uniform range;
+    min_distance: least distance between members, as a share of all pairs of operations on one
+    machine; restart_after: children without a new best of the pool after which it is dropped.
+
+    Tenure decides on large instances: after 15 s on a 100x100 of the uniform law (two threads) the
+    makespan is 3.4 % lower with 5.6 times the tenure that is best up to 30x20.
     """
 
     pool_size: int = 8
@@ -175,9 +179,10 @@ class _Walk:
         self._tabu: IntArray = np.zeros(slots, np.int32)
         self._control = np.zeros(tabu.CONTROL_SLOTS, np.int64)
         self._control[tabu.NEIGHBOURHOOD] = params.neighbourhood
-        ratio = arrays.num_jobs / arrays.num_machines
-        self._control[tabu.TENURE] = max(2, round(params.tenure * (10 + ratio)))
-        self._control[tabu.PATIENCE] = params.patience
+        thousands = max(1.0, n / 1000)
+        tenure = params.tenure * (10 + arrays.num_jobs / arrays.num_machines) * thousands**0.75
+        self._control[tabu.TENURE] = max(2, round(tenure))
+        self._control[tabu.PATIENCE] = round(params.patience * thousands)
         # A call of the kernel lasts some tens of milliseconds.
         self._control[tabu.LIMIT] = max(10, min(20_000, 10_000_000 // max(1, n)))
 

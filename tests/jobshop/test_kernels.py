@@ -97,7 +97,7 @@ def test_every_insertion_is_made_or_refused_for_a_cycle(instance: JobShop, seed:
     forward = bool(rng.integers(2))
     moved = sequence[:i] + sequence[i + 1 : j + 1] + [u] + sequence[j + 1 :]
     if not forward:
-        moved = [*sequence[:i], v, *sequence[i:j], *sequence[j + 1:]]
+        moved = [*sequence[:i], v, *sequence[i:j], *sequence[j + 1 :]]
     wanted = [moved if other is sequence else other for other in machines]
     now = Linked(arrays, order)
     step = insert_after if forward else insert_before
