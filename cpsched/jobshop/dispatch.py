@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit, types
 
 from cpsched.jobshop.graph import BOOL, I4, INT, U4, U8, IndexArray, WordArray
+from cpsched.jobshop.randomness import random_word
 from cpsched.jobshop.rules import TERMS
 
 if TYPE_CHECKING:
@@ -71,7 +72,6 @@ def dispatch(
             alive[num_alive] = j
             num_alive += 1
     makespan = 0
-    x = rng[0]
     for step in range(num_ops):
         earliest = np.int64(1) << 40
         on = -1
@@ -104,10 +104,7 @@ def dispatch(
                 + weights[4] * begin
             )
             if weights[5] != 0.0:
-                x ^= x << np.uint64(13)
-                x ^= x >> np.uint64(7)
-                x ^= x << np.uint64(17)
-                score += weights[5] * (np.float64(x >> np.uint64(11)) / 9007199254740992.0)
+                score += weights[5] * (np.float64(random_word(rng) >> np.uint64(11)) / 2.0**53)
             if score > best:
                 best = score
                 chosen = a
@@ -126,7 +123,6 @@ def dispatch(
             for a in range(chosen, num_alive - 1):
                 alive[a] = alive[a + 1]
             num_alive -= 1
-    rng[0] = x
     return makespan
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from cpsched.jobshop.graph import INT, U4, U8, IndexArray, Int, WordArray, insert_after, link
-from cpsched.jobshop.tabu import random_below
+from cpsched.jobshop.randomness import random_below
 
 
 @njit(INT(U4, U4, U4, INT), cache=True, nogil=True)

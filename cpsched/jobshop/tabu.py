@@ -4,8 +4,7 @@ Each iteration walks one critical path (random where it forks), collects the mov
 estimates each, and makes the best one that is not tabu. Moves take an operation to the start or
 the end of its block (N6: Balas & Vazacopoulos 1998) and the first or last operation into the block
 (N7: Zhang, Li, Guan & Rao 2007), each only where the Balas-Vazacopoulos condition on heads and
-tails excludes a cycle; N5 (Nowicki & Smutnicki 1996) swaps the first and last two only. The
-estimate is Taillard's (1994), extended to insertions by Balas & Vazacopoulos.
+tails excludes a cycle; N5 (Nowicki & Smutnicki 1996) swaps the first and last two only.
 
 Tabu are arcs: reversing u -> w forbids u -> w for a random tenure in [low, 2 low).
 """
@@ -17,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit, types
 
+from cpsched.jobshop.estimates import estimate_after, estimate_before
 from cpsched.jobshop.graph import (
     I4,
-    INDEX,
     INT,
     U4,
     U8,
@@ -34,6 +33,7 @@ from cpsched.jobshop.graph import (
     scan_ends,
     scan_tails,
 )
+from cpsched.jobshop.randomness import random_below, random_word
 
 if TYPE_CHECKING:
     from cpsched.jobshop.instance import IntArray
@@ -45,104 +45,6 @@ ITERATION, LIMIT, IMPROVED_AT, PATIENCE, TARGET, BEST, CURRENT, NEIGHBOURHOOD, T
 CONTROL_SLOTS = 9
 #: Why ``tabu_search`` returned; OPTIMAL: the current makespan is a lower bound.
 AT_LIMIT, AT_TARGET, STAGNATED, NO_MOVE, OPTIMAL, HALTED = range(6)
-
-
-@njit(types.uint64(U8), cache=True, nogil=True)
-def random_word(rng: WordArray) -> Int:
-    """Next word of an xorshift64 generator; rng: shape (1,), not zero."""
-    x = rng[0]
-    x ^= x << np.uint64(13)
-    x ^= x >> np.uint64(7)
-    x ^= x << np.uint64(17)
-    rng[0] = x
-    return x
-
-
-@njit(INT(U8, INT), cache=True, nogil=True)
-def random_below(rng: WordArray, n: Int) -> Int:
-    """Uniform integer in 0..n-1, n < 2**31."""
-    return np.int64(((random_word(rng) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
-
-
-@njit(INT(INDEX, INDEX, INT, I4, U4, U4, U4, U4, I4, I4, I4), cache=True, nogil=True)
-def estimate_after(
-    u: Int,
-    v: Int,
-    cutoff: Int,
-    p: IntArray,
-    jp: IndexArray,
-    js: IndexArray,
-    mp: IndexArray,
-    ms: IndexArray,
-    ends: IntArray,
-    tails: IntArray,
-    scratch: IntArray,
-) -> Int:
-    """Estimated longest path through the moved stretch once u is right after v.
-
-    May return early with any value above *cutoff* once it is passed.
-    """
-    end = ends[mp[u]]
-    stop = ms[v]
-    k = 0
-    w = ms[u]
-    while w != stop:
-        end = p[w] + max(ends[jp[w]], end)
-        scratch[k] = end
-        k += 1
-        w = ms[w]
-    tail = max(tails[js[u]], tails[stop])
-    value = p[u] + max(ends[jp[u]], end) + tail
-    tail += p[u]
-    w = v
-    while w != u:
-        if value > cutoff:
-            return value
-        k -= 1
-        tail = max(tails[js[w]], tail)
-        value = max(value, scratch[k] + tail)
-        tail += p[w]
-        w = mp[w]
-    return value
-
-
-@njit(INT(INDEX, INDEX, INT, I4, U4, U4, U4, U4, I4, I4, I4), cache=True, nogil=True)
-def estimate_before(
-    u: Int,
-    v: Int,
-    cutoff: Int,
-    p: IntArray,
-    jp: IndexArray,
-    js: IndexArray,
-    mp: IndexArray,
-    ms: IndexArray,
-    ends: IntArray,
-    tails: IntArray,
-    scratch: IntArray,
-) -> Int:
-    """Estimated longest path through the moved stretch once v is right before u."""
-    tail = tails[ms[v]]
-    stop = mp[u]
-    k = 0
-    w = mp[v]
-    while w != stop:
-        tail = p[w] + max(tails[js[w]], tail)
-        scratch[k] = tail
-        k += 1
-        w = mp[w]
-    end = max(ends[jp[v]], ends[stop])
-    value = p[v] + max(tails[js[v]], tail) + end
-    end += p[v]
-    w = u
-    while w != v:
-        if value > cutoff:
-            return value
-        k -= 1
-        end = max(ends[jp[w]], end)
-        value = max(value, scratch[k] + end)
-        end += p[w]
-        w = ms[w]
-    return value
 
 
 @njit(

@@ -91,32 +91,34 @@ def _mean_gap(outcome: Outcome, bar: float, goal: float | None = None) -> Verdic
 
 
 def _against_peers(outcome: Outcome, bar: str, share: float) -> Verdict:
-    """Mean gap at most *share* of the best peer's, over the instances all have run on.
+    """Mean gap over all instances at most *share* of the best peer's.
 
-    A peer's runs without a schedule are left out of its mean, in its favour; ours are a miss.
+    In a peer's favour, an instance it has not run on counts with gap 0, so that its mean is "at
+    least" that, and a run without a schedule is left out. Ours without one is a miss.
     """
     title, reference = outcome.row.title, outcome.row.reference
-    ours = outcome.gaps(outcome.of(OURS, outcome.shared))
+    ours = outcome.gaps(outcome.of(OURS))
     if ours.mean is None or not outcome.peers:
         return Verdict(title, reference, bar, "-", None)
     met = not ours.missing
-    means = [
-        (mean, solver)
-        for solver in outcome.peers
-        if (mean := outcome.gaps(outcome.of(solver, outcome.shared)).mean) is not None
-    ]
+    floors = []
+    for solver in outcome.peers:
+        runs = outcome.of(solver)
+        gaps = outcome.gaps(runs)
+        left = len(outcome.row.instances) - len({run.instance for run in runs})
+        if gaps.mean is not None:
+            floors.append((sum(gaps.values) / (len(gaps.values) + left), solver, left))
     here = percent(ours.mean)
-    if means:
-        mean, name = min(means)
-        met = met and ours.mean <= share * mean
-        here += f" against {percent(mean)} ({name})"
-        if mean:
-            here += f", {ours.mean / mean:.2f} of it"
+    if floors:
+        floor, name, left = min(floors)
+        met = met and ours.mean <= share * floor
+        here += f" against {'at least ' if left else ''}{percent(floor)} ({name}"
+        here += f", gap 0 assumed on the {left} it was not run on)" if left else ")"
+        if floor:
+            here += f", {'at most ' if left else ''}{ours.mean / floor:.2f} of it"
     else:
         here += ", no peer found a schedule"
-    complete = len(outcome.shared) == len(outcome.row.instances)
-    here += _partial(outcome)
-    return Verdict(title, reference, bar, here, _judge(outcome, met) if complete else None)
+    return Verdict(title, reference, bar, here + _partial(outcome), _judge(outcome, met))
 
 
 def _ta_proof(outcome: Outcome) -> Verdict:
@@ -143,18 +145,19 @@ def _small_proof(outcome: Outcome) -> list[Verdict]:
     share = proven / len(names)
     here = f"{proven} of {len(names)} ({100 * share:.0f} %){_partial(outcome)}"
     first = Verdict(title, "-", bars[0], here, _judge(outcome, share >= 0.9))
-    counts = {
-        solver: count
-        for solver in outcome.peers
-        if (count := outcome.proven(solver, outcome.shared)) is not None
-    }
+    counts = {}
+    for solver in outcome.peers:
+        runs = outcome.of(solver)
+        # In its favour, what a peer was not run on counts as proven.
+        left = len(names) - len({run.instance for run in runs})
+        counts[solver] = (outcome.proven(solver, names) or 0) + left, left
     if not counts:
         return [first, Verdict(title, "-", bars[1], "-", None)]
     best = max(counts, key=lambda solver: counts[solver])
-    common = outcome.proven(OURS, outcome.shared) or 0
-    here = f"{common} against {counts[best]} ({best}) on {len(outcome.shared)} instances"
-    met = None if len(outcome.shared) < len(names) else common >= counts[best]
-    return [first, Verdict(title, "-", bars[1], here, met)]
+    most, left = counts[best]
+    here = f"{proven} against {'at most ' if left else ''}{most} ({best}"
+    here += f", the {left} it was not run on assumed proven)" if left else ")"
+    return [first, Verdict(title, "-", bars[1], here, _judge(outcome, proven >= most))]
 
 
 def _largest(outcome: Outcome) -> list[Verdict]:
