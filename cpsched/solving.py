@@ -112,13 +112,12 @@ def solve(
         if report.objective is None or not report.ok:
             raise InputError(f"the hint is no solution of {instance.name}: {report.violations[0]}")
         incumbent.offer(report.objective, hint, "hint")
-    threads = portfolio.start(instance, limits, method, incumbent)
+    thread = portfolio.start(instance, limits, method, incumbent)
     try:
-        _watch(incumbent, threads, callback)
+        _watch(incumbent, thread, callback)
     except KeyboardInterrupt:
         incumbent.finish()
-    for thread in threads:
-        thread.join()
+    thread.join()
     if incumbent.error is not None:
         raise incumbent.error
     if incumbent.solution is not None:
@@ -143,12 +142,10 @@ def solve(
     )
 
 
-def _watch(
-    incumbent: Incumbent[Any], threads: list[threading.Thread], callback: Callback | None
-) -> None:
+def _watch(incumbent: Incumbent[Any], thread: threading.Thread, callback: Callback | None) -> None:
     """Report to *callback* until the solve is over."""
     seen = -1
-    while any(thread.is_alive() for thread in threads):
+    while thread.is_alive():
         over = incumbent.wait(_HEARTBEAT)
         if callback is not None:
             seen = len(incumbent.trace)

@@ -16,12 +16,10 @@ from cpsched.jobshop.proof import Prover
 from cpsched.jobshop.relinking import relink
 from cpsched.jobshop.rules import RULES
 from cpsched.jobshop.tabu import tabu_search
-from cpsched.result import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cpsched.cpsat import CpSatOutcome
     from cpsched.incumbent import Incumbent
     from cpsched.jobshop.instance import JobShop
     from cpsched.jobshop.solution import Schedule
@@ -36,15 +34,16 @@ def compiled_now() -> bool:
 
 def start(
     instance: JobShop, limits: Limits, method: str, incumbent: Incumbent[Schedule]
-) -> list[threading.Thread]:
-    """Start *method*, one of ``methods.METHODS``, on *incumbent*; returns the running threads."""
+) -> threading.Thread:
+    """Start *method*, one of ``methods.METHODS``, on *incumbent*; returns the running thread."""
     if method.startswith("rule:"):
-        work = [lambda: _rule(instance, method.removeprefix("rule:"), limits, incumbent)]
+        name = method.removeprefix("rule:")
+        work = partial(_rule, instance, name, limits, incumbent)
     elif method == "cpsat" or instance.is_flexible:
-        work = [lambda: _exact(instance, limits, incumbent)]
+        work = partial(_exact, instance, limits, incumbent)
     else:
-        work = [lambda: _local_search(instance, limits, incumbent, prove=method == "auto")]
-    return [_thread(job, incumbent) for job in work]
+        work = partial(_local_search, instance, limits, incumbent, prove=method == "auto")
+    return _thread(work, incumbent)
 
 
 def _thread(work: Callable[[], None], incumbent: Incumbent[Schedule]) -> threading.Thread:
@@ -73,8 +72,7 @@ def _exact(instance: JobShop, limits: Limits, incumbent: Incumbent[Schedule]) ->
     formulation = formulate(instance, upper_bound=incumbent.objective, lower_bound=bound)
     if incumbent.solution is not None:
         formulation.hint(incumbent.solution)
-    outcome = cpsat.run(formulation, incumbent, workers=limits.workers, seed=limits.seed)
-    _conclude(outcome, incumbent, "cpsat")
+    cpsat.run(formulation, incumbent, workers=limits.workers, seed=limits.seed)
     incumbent.finish()
 
 
@@ -126,8 +124,3 @@ def _local_search(
         population.halt()
         for thread in threads:
             thread.join()
-
-
-def _conclude(outcome: CpSatOutcome, incumbent: Incumbent[Schedule], source: str) -> None:
-    if outcome.status is Status.INFEASIBLE and incumbent.objective is not None:
-        incumbent.raise_bound(incumbent.objective, source)

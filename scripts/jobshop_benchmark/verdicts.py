@@ -168,7 +168,7 @@ def _largest(outcome: Outcome) -> list[Verdict]:
     bars: list[tuple[str, Callable[[Run], float], Callable[[float], bool], str]] = [
         ("first schedule <= 5 s", _first_schedule, lambda value: value <= 5, "{:.1f} s" + aside),
         (
-            "improving until 60 s (a better schedule in the last quarter)",
+            "improving until 60 s (a better schedule in the last quarter) or optimal before",
             lambda run: float(run.trace.get("last", 0.0)),
             lambda value: value >= 0.75 * outcome.row.time_limit,
             "last improvement at {:.1f} s",
@@ -183,7 +183,12 @@ def _largest(outcome: Outcome) -> list[Verdict]:
         values = [value_of(run) for run in runs]
         worst = min(values) if "last" in form else max(values)
         met = all(good(value) and run.trace for value, run in zip(values, runs, strict=True))
-        lines.append(Verdict(title, reference, bar, form.format(worst), _judge(outcome, met)))
+        here = form.format(worst)
+        if "last" in form and all(run.proven for run in runs):
+            # Nothing is left to improve.
+            met = True
+            here += f", proven optimal after {max(run.wall_time or 0 for run in runs):.1f} s"
+        lines.append(Verdict(title, reference, bar, here, _judge(outcome, met)))
     return lines
 
 

@@ -206,10 +206,12 @@ def test_unknown_method_lists_near_misses() -> None:
 def test_a_wrong_answer_of_a_method_is_never_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     def liar(
         instance: JobShop, limits: Limits, method: str, incumbent: Incumbent[Schedule]
-    ) -> list[threading.Thread]:
+    ) -> threading.Thread:
         incumbent.offer(1, Schedule.from_starts(instance, np.zeros(36, np.int32)), "liar")
         incumbent.finish()
-        return []
+        thread = threading.Thread(target=lambda: None)
+        thread.start()
+        return thread
 
     monkeypatch.setattr(portfolio, "start", liar)
     with pytest.raises(CheckError, match="liar"):
