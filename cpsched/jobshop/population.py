@@ -56,6 +56,15 @@ class SearchParams:
     min_distance: float = 0.02
     restart_after: int = 200
 
+    @classmethod
+    def for_size(cls, num_ops: int) -> SearchParams:
+        """Settings for an instance of so many operations.
+
+        Beyond 5,000 a trajectory takes many seconds: two of them fill the pool, and children stay
+        close to a parent, because a far one does not come down again in time.
+        """
+        return cls(pool_size=2, reach=(0.05, 0.2)) if num_ops > 5_000 else cls()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:

@@ -91,7 +91,7 @@ def _local_search(
 ) -> None:
     arrays = Arrays(instance)
     incumbent.raise_bound(lower_bound(instance), "bounds")
-    population = Population(arrays, incumbent, SearchParams())
+    population = Population(arrays, incumbent, SearchParams.for_size(instance.num_ops))
     best = None
     for terms, active in STARTS:
         if incumbent.done or (best is not None and incumbent.elapsed > 0.05 * limits.time_limit):

@@ -113,8 +113,8 @@ ROWS: dict[str, Row] = {
             ("la29",),
             "-",
             by="set",
-            note="By default the peers run on the hardest, la29, only: where a peer has not run, the "
-            "summary assumes that it proves optimality.",
+            note="By default the peers run on the hardest, la29, only: where a peer has not run, "
+            "the summary assumes that it proves optimality.",
         ),
         Row(
             "others-10s",
