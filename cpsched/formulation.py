@@ -29,8 +29,28 @@ class Start:
     interval: int
 
 
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Make a literal true: put an item into a bin.
+
+    literal: reference as in the protobuf, v for a Boolean variable and -v - 1 for its negation.
+    """
+
+    literal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Make all of some literals false: leave an item out.
+
+    literals: those of ``Assign`` decisions, or presences of optional intervals.
+    """
+
+    literals: tuple[int, ...]
+
+
 #: What an agent may choose, in the vocabulary of the model.
-Decision: TypeAlias = Start
+Decision: TypeAlias = Start | Assign | Reject
 
 
 @dataclass(frozen=True)
@@ -53,6 +73,12 @@ class Formulation(Generic[SolutionT]):
     objective
         Value of the first stage in a solution. It may be below the value that the expression
         took in the model, where nothing presses an auxiliary variable down.
+    due, weight
+        Shape (num_decisions,), for rules: when what a decision starts should be done, and how much
+        its lateness counts; None where the problem has no such thing.
+    features
+        Shape (num_decisions, any): what a family knows of its decisions beyond the model, for
+        learned policies; about 0 to 1.
     """
 
     model: cp_model.CpModel
@@ -61,6 +87,9 @@ class Formulation(Generic[SolutionT]):
     decode: Callable[[Values], SolutionT]
     encode: Callable[[SolutionT], Values]
     objective: Callable[[SolutionT], int]
+    due: Values | None = None
+    weight: Values | None = None
+    features: npt.NDArray[np.float32] | None = None
 
     @property
     def num_variables(self) -> int:

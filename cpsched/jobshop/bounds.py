@@ -6,15 +6,15 @@ import heapq
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
 from cpsched.jobshop.graph import I4, INT, U4, IndexArray, Int
+from cpsched.kernels import kernel
 
 if TYPE_CHECKING:
     from cpsched.jobshop.instance import IntArray, JobShop
 
 
-@njit(INT(I4, I4, I4, U4, INT), cache=True, nogil=True)
+@kernel(INT(I4, I4, I4, U4, INT))
 def preemptive_bound(
     head: IntArray, p: IntArray, tail: IntArray, machine: IndexArray, num_machines: Int
 ) -> Int:

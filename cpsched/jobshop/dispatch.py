@@ -13,11 +13,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
 from cpsched.jobshop.graph import BOOL, I4, INT, U4, U8, IndexArray, WordArray
 from cpsched.jobshop.randomness import random_word
 from cpsched.jobshop.rules import TERMS
+from cpsched.kernels import kernel
 
 if TYPE_CHECKING:
     from cpsched.jobshop.arrays import Arrays
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 F8 = types.float64[::1]
 
 
-@njit(INT(I4, U4, I4, INT, F8, BOOL, U8, I4, U4), cache=True, nogil=True)
+@kernel(INT(I4, U4, I4, INT, F8, BOOL, U8, I4, U4))
 def dispatch(
     job_ptr: IntArray,
     machine: IndexArray,

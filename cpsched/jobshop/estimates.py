@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numba import njit
-
 from cpsched.jobshop.graph import I4, INDEX, INT, U4, IndexArray, Int
+from cpsched.kernels import kernel
 
 if TYPE_CHECKING:
     from cpsched.jobshop.instance import IntArray
 
 
-@njit(INT(INDEX, INDEX, INT, I4, U4, U4, U4, U4, I4, I4, I4), cache=True, nogil=True)
+@kernel(INT(INDEX, INDEX, INT, I4, U4, U4, U4, U4, I4, I4, I4))
 def estimate_after(
     u: Int,
     v: Int,
@@ -59,7 +58,7 @@ def estimate_after(
     return value
 
 
-@njit(INT(INDEX, INDEX, INT, I4, U4, U4, U4, U4, I4, I4, I4), cache=True, nogil=True)
+@kernel(INT(INDEX, INDEX, INT, I4, U4, U4, U4, U4, I4, I4, I4))
 def estimate_before(
     u: Int,
     v: Int,

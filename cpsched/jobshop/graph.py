@@ -24,7 +24,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
+from numba import types
+
+from cpsched.kernels import kernel
 
 if TYPE_CHECKING:
     from cpsched.jobshop.instance import IntArray
@@ -43,7 +45,7 @@ WordArray = npt.NDArray[np.uint64]
 Int: TypeAlias = Any
 
 
-@njit(types.void(U4, U4, U4, U4, INT), cache=True, nogil=True)
+@kernel(types.void(U4, U4, U4, U4, INT))
 def link(
     order: IndexArray, machine: IndexArray, mp: IndexArray, ms: IndexArray, num_machines: Int
 ) -> None:
@@ -62,7 +64,7 @@ def link(
     ms[n] = n
 
 
-@njit(INT(U4, U4, I4, U4, U4, U4, U4, I4, I4), cache=True, nogil=True)
+@kernel(INT(U4, U4, I4, U4, U4, U4, U4, I4, I4))
 def evaluate(
     order: IndexArray,
     pos: IndexArray,
@@ -91,7 +93,7 @@ def evaluate(
     return makespan
 
 
-@njit(BOOL(INDEX, INDEX, U4, U4, U4, U4, U4, I4), cache=True, nogil=True)
+@kernel(BOOL(INDEX, INDEX, U4, U4, U4, U4, U4, I4))
 def insert_after(
     u: Int,
     v: Int,
@@ -163,7 +165,7 @@ def insert_after(
     return True
 
 
-@njit(BOOL(INDEX, INDEX, U4, U4, U4, U4, U4, I4), cache=True, nogil=True)
+@kernel(BOOL(INDEX, INDEX, U4, U4, U4, U4, U4, I4))
 def insert_before(
     u: Int,
     v: Int,
@@ -231,7 +233,7 @@ def insert_before(
     return True
 
 
-@njit(types.void(INT, U4, I4, U4, U4, I4), cache=True, nogil=True)
+@kernel(types.void(INT, U4, I4, U4, U4, I4))
 def scan_ends(
     start: Int, order: IndexArray, p: IntArray, jp: IndexArray, mp: IndexArray, ends: IntArray
 ) -> None:
@@ -241,7 +243,7 @@ def scan_ends(
         ends[i] = p[i] + max(ends[jp[i]], ends[mp[i]])
 
 
-@njit(types.void(INT, U4, I4, U4, U4, I4), cache=True, nogil=True)
+@kernel(types.void(INT, U4, I4, U4, U4, I4))
 def scan_tails(
     start: Int, order: IndexArray, p: IntArray, js: IndexArray, ms: IndexArray, tails: IntArray
 ) -> None:
@@ -251,7 +253,7 @@ def scan_tails(
         tails[i] = p[i] + max(tails[js[i]], tails[ms[i]])
 
 
-@njit(INT(U4, I4), cache=True, nogil=True)
+@kernel(INT(U4, I4))
 def latest_end(job_last: IndexArray, ends: IntArray) -> Int:
     """Makespan; job_last: last operation of each job (the sentinel for an empty job)."""
     makespan = 0

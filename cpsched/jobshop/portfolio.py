@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 from cpsched import cpsat
 from cpsched.jobshop.arrays import Arrays
-from cpsched.jobshop.bounds import lower_bound, preemptive_bound
-from cpsched.jobshop.dispatch import dispatch, roll_out
+from cpsched.jobshop.bounds import lower_bound
+from cpsched.jobshop.dispatch import roll_out
 from cpsched.jobshop.model import formulate
 from cpsched.jobshop.population import Population, SearchParams
 from cpsched.jobshop.proof import Prover
-from cpsched.jobshop.relinking import relink
 from cpsched.jobshop.rules import RULES
-from cpsched.jobshop.tabu import tabu_search
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +22,6 @@ if TYPE_CHECKING:
     from cpsched.jobshop.instance import JobShop
     from cpsched.jobshop.solution import Schedule
     from cpsched.protocols import Limits
-
-
-def compiled_now() -> bool:
-    """Whether this process compiled the kernels instead of loading them from their cache."""
-    kernels = (dispatch, tabu_search, relink, preemptive_bound)
-    return any(sum(kernel.stats.cache_misses.values()) > 0 for kernel in kernels)
 
 
 def start(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
 from cpsched.jobshop.graph import INT, U8, Int, WordArray
+from cpsched.kernels import kernel
 
 
-@njit(types.uint64(U8), cache=True, nogil=True)
+@kernel(types.uint64(U8))
 def random_word(rng: WordArray) -> Int:
     """Next word of an xorshift64 generator; rng: shape (1,), not zero."""
     x = rng[0]
@@ -19,7 +20,7 @@ def random_word(rng: WordArray) -> Int:
     return x
 
 
-@njit(INT(U8, INT), cache=True, nogil=True)
+@kernel(INT(U8, INT))
 def random_below(rng: WordArray, n: Int) -> Int:
     """Uniform integer in 0..n-1, n < 2**31."""
     return np.int64(((random_word(rng) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))

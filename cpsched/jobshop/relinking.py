@@ -9,13 +9,13 @@ ends share.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from cpsched.jobshop.graph import INT, U4, U8, IndexArray, Int, WordArray, insert_after, link
 from cpsched.jobshop.randomness import random_below
+from cpsched.kernels import kernel
 
 
-@njit(INT(U4, U4, U4, INT), cache=True, nogil=True)
+@kernel(INT(U4, U4, U4, INT))
 def distance(a: IndexArray, b: IndexArray, machine: IndexArray, num_machines: Int) -> Int:
     """Number of pairs of operations of one machine in a different order in a and in b."""
     n = len(a)
@@ -43,7 +43,7 @@ def distance(a: IndexArray, b: IndexArray, machine: IndexArray, num_machines: In
     return total
 
 
-@njit(INT(U4, U4, INT, U4, U4, U4, INT, U8), cache=True, nogil=True)
+@kernel(INT(U4, U4, INT, U4, U4, U4, INT, U8))
 def relink(
     order: IndexArray,
     guide: IndexArray,
@@ -88,18 +88,18 @@ def relink(
         if not insert_after(x, y, order, pos, jp, mp, ms, work):
             continue
         made += 1
-        for i in (mp[y], y, x):
-            if i == n:
+        for op in (mp[y], y, x):
+            if op == n:
                 continue
-            is_wanted = rank[i] > rank[ms[i]]
-            if is_wanted and index[i] < 0:
-                index[i] = count
-                wanted[count] = i
+            is_wanted = rank[op] > rank[ms[op]]
+            if is_wanted and index[op] < 0:
+                index[op] = count
+                wanted[count] = op
                 count += 1
-            elif not is_wanted and index[i] >= 0:
+            elif not is_wanted and index[op] >= 0:
                 count -= 1
                 last = wanted[count]
-                wanted[index[i]] = last
-                index[last] = index[i]
-                index[i] = -1
+                wanted[index[op]] = last
+                index[last] = index[op]
+                index[op] = -1
     return made

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
 from cpsched.jobshop.estimates import estimate_after, estimate_before
 from cpsched.jobshop.graph import (
@@ -34,6 +34,7 @@ from cpsched.jobshop.graph import (
     scan_tails,
 )
 from cpsched.jobshop.randomness import random_below, random_word
+from cpsched.kernels import kernel
 
 if TYPE_CHECKING:
     from cpsched.jobshop.instance import IntArray
@@ -47,11 +48,7 @@ CONTROL_SLOTS = 9
 AT_LIMIT, AT_TARGET, STAGNATED, NO_MOVE, OPTIMAL, HALTED = range(6)
 
 
-@njit(
-    INT(U4, U4, I4, U4, U4, U4, U4, INT, U4, I4, U8, I8, I8),
-    cache=True,
-    nogil=True,
-)
+@kernel(INT(U4, U4, I4, U4, U4, U4, U4, INT, U4, I4, U8, I8, I8))
 def tabu_search(
     order: IndexArray,
     best_order: IndexArray,

@@ -1,0 +1,651 @@
+"""Reads a ``CpModelProto`` into the static array of the propagation kernels.
+
+Every constraint becomes one or more items of ``layout``; what has no item of its own is said in
+terms of others: an implication is a clause, an interval with variable size or end is a linear
+constraint enforced by its presence, an expression of several variables is an auxiliary variable. A
+kind that cannot be said is an error, never left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ortools.sat.python import cp_model
+
+from cpsched.errors import InputError
+from cpsched.propagation import layout as at
+from cpsched.propagation.rules import DisjunctiveRule
+from cpsched.propagation.sections import Ints, Sections, flat, ints
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+#: Sums of a linear constraint stay within this, so that no kernel overflows.
+MAX_SPAN = 2**61
+
+_KINDS = (
+    "interval", "linear", "bool_or", "bool_and", "bool_xor", "exactly_one", "at_most_one",
+    "no_overlap", "cumulative", "element", "lin_max", "all_diff",
+    "int_prod", "int_div", "int_mod", "table", "automaton", "circuit", "routes", "inverse",
+    "reservoir", "no_overlap_2d",
+)  # fmt: skip
+#: What says whether a kind is set. Reading another kind's field would set it, and drop what is.
+_HAS = tuple((kind, f"has_{kind}") for kind in _KINDS)
+_NO_ENFORCEMENT = ("no_overlap", "cumulative", "exactly_one", "at_most_one")
+
+_Term = tuple[int, int]
+#: (variable, coefficient, offset).
+_Affine = tuple[int, int, int]
+
+
+#: Upper end of a domain without one.
+_NO_LIMIT = int(cp_model.INT_MAX)
+
+
+class UnsupportedConstraintError(InputError):
+    """A constraint, or a part of one, that the propagator does not know; the message names it."""
+
+
+class InvalidModelError(InputError):
+    """A model that CP-SAT itself refuses."""
+
+
+def constraint_kind(constraint: Any) -> str:
+    """Name of the field of a ``ConstraintProto`` that is set, ``"none"`` for an empty one."""
+    for kind, has in _HAS:
+        if getattr(constraint, has)():
+            return kind
+    return "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A model as the kernels take it.
+
+    static: the array ``S`` of ``layout``; initial: a state ``T`` before any propagation; sources:
+    for each constraint of the model its kind, name and model variables; names: of the variables;
+    intervals: interval number by index of the interval constraint; resources: for each no-overlap
+    and cumulative (constraint, [(interval, demand), …]).
+    """
+
+    static: Ints
+    initial: Ints
+    num_variables: int
+    sources: tuple[tuple[str, str, tuple[int, ...]], ...]
+    names: tuple[str, ...]
+    has_objective: bool
+    intervals: dict[int, int]
+    resources: tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
+
+
+def read_network(
+    model: cp_model.CpModel, rules: DisjunctiveRule = DisjunctiveRule.NONE
+) -> Network:
+    """Network of *model* with the disjunctive *rules* on.
+
+    Raises UnsupportedConstraintError for a constraint or objective that the propagator does not
+    know, InvalidModelError for a model that CP-SAT refuses.
+    """
+    problem = model.validate()
+    if problem:
+        raise InvalidModelError(f"CP-SAT refuses the model: {' '.join(problem.split())}")
+    return _Reader(model.proto, rules).read()
+
+
+class _Items:
+    """What the queues will hold, and the bounds that wake it."""
+
+    def __init__(self) -> None:
+        self.kind: list[int] = []
+        self.source: list[int] = []
+        self.data: list[int] = []
+        #: Where the data of each begins in ``data``.
+        self.begin: list[int] = []
+        #: Variables, and the items that wake when their lower (upper) bound moves; in pairs that
+        #: may come more than once.
+        self.lower: tuple[list[int], list[int]] = ([], [])
+        self.upper: tuple[list[int], list[int]] = ([], [])
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    def add(self, kind: int, data: Sequence[int], source: int) -> None:
+        """Append an item; the methods below are about the last one."""
+        self.kind.append(kind)
+        self.source.append(source)
+        self.begin.append(len(self.data))
+        self.data += data
+
+    def wake_by_lower(self, v: int) -> None:
+        self.lower[0].append(v)
+        self.lower[1].append(len(self.kind) - 1)
+
+    def wake_by_upper(self, v: int) -> None:
+        self.upper[0].append(v)
+        self.upper[1].append(len(self.kind) - 1)
+
+    def watch(self, variables: Iterable[int]) -> None:
+        for v in variables:
+            self.wake_by_lower(v)
+            self.wake_by_upper(v)
+
+    def watch_true(self, ref: int) -> None:
+        (self.wake_by_lower if ref >= 0 else self.wake_by_upper)(_variable(ref))
+
+    def watch_false(self, ref: int) -> None:
+        self.watch_true(-ref - 1)
+
+
+def _variable(ref: int) -> int:
+    return ref if ref >= 0 else -ref - 1
+
+
+class _Reader:
+    """Collects variables, items and intervals, then lays them out."""
+
+    def __init__(self, proto: Any, rules: DisjunctiveRule) -> None:
+        self.proto = proto
+        self.rules = rules
+        self.domains: list[list[int]] = []
+        self.low: list[int] = []
+        self.high: list[int] = []
+        self.items = _Items()
+        #: ``layout.INTERVAL`` slots for each interval.
+        self.intervals: list[int] = []
+        self.interval_of: dict[int, int] = {}
+        #: Model variables of the constraint that is being read, and of every interval.
+        self.scope: set[int] = set()
+        self.interval_scope: dict[int, set[int]] = {}
+        self.no_overlaps: list[tuple[int, list[int]]] = []
+        self.cumulatives: list[tuple[int, _Affine, list[tuple[int, _Affine]]]] = []
+        self.exactly_ones: list[tuple[int, list[int]]] = []
+        #: Auxiliary variable of a sum of several terms.
+        self.sum_of: dict[tuple[_Term, ...], int] = {}
+        self.fixed: dict[int, int] = {}
+
+    def read(self) -> Network:
+        variables = list(self.proto.variables)
+        for variable in variables:
+            self._new_variable(ints(variable.domain))
+        self.names = tuple(variable.name for variable in variables)
+        self.num_model_vars = len(self.domains)
+        constraints = list(self.proto.constraints)
+        kinds = [constraint_kind(constraint) for constraint in constraints]
+        sources: list[tuple[str, str, tuple[int, ...]]] = [("none", "", ())] * len(constraints)
+        # Intervals first: others refer to them, wherever they stand.
+        first = [index for index, kind in enumerate(kinds) if kind == "interval"]
+        then = [index for index, kind in enumerate(kinds) if kind != "interval"]
+        for index in first + then:
+            constraint, kind = constraints[index], kinds[index]
+            self.scope = set()
+            if kind == "none":
+                self._enforcement(constraint)
+            else:
+                self._constraint(index, kind, constraint)
+            sources[index] = (kind, constraint.name, tuple(sorted(self.scope)))
+        for ref in ints(self.proto.assumptions):
+            self._add_clause([ref], -1)
+        self._alternatives()
+        objective = self._objective()
+        return self._lay_out(objective, tuple(sources))
+
+    def _constraint(self, index: int, kind: str, constraint: Any) -> None:
+        reader = getattr(self, f"_{kind}", None)
+        if reader is None:
+            raise self._unsupported(index, kind, constraint, "is not supported")
+        if kind in _NO_ENFORCEMENT and len(constraint.enforcement_literal):
+            raise self._unsupported(
+                index, kind, constraint, "is not supported with enforcement literals"
+            )
+        reader(index, constraint)
+
+    @staticmethod
+    def _unsupported(
+        index: int, kind: str, constraint: Any, what: str
+    ) -> UnsupportedConstraintError:
+        name = f" {constraint.name!r}" if constraint.name else ""
+        return UnsupportedConstraintError(f"constraint {index}{name}: {kind} {what}")
+
+    # Variables and expressions -------------------------------------------------------------------
+
+    def _new_variable(self, domain: list[int]) -> int:
+        self.domains.append(domain)
+        self.low.append(domain[0])
+        self.high.append(domain[len(domain) - 1])
+        return len(self.domains) - 1
+
+    def _constant(self, value: int) -> int:
+        if value not in self.fixed:
+            self.fixed[value] = self._new_variable([value, value])
+        return self.fixed[value]
+
+    def _affine(self, expr: Any, source: int) -> _Affine:
+        """The expression as a x + b, by an auxiliary variable if it has several variables."""
+        variables, offset = ints(expr.vars), int(expr.offset)
+        if not variables:
+            return self._constant(0), 1, offset
+        self.scope.update(variables)
+        terms = _collect(variables, ints(expr.coeffs))
+        if not terms:
+            return self._constant(0), 1, offset
+        if len(terms) == 1:
+            return (*terms[0], offset)
+        terms.sort()
+        key, negated = tuple(terms), tuple((v, -a) for v, a in terms)
+        if negated in self.sum_of:
+            return self.sum_of[negated], -1, offset
+        if key not in self.sum_of:
+            low, high = self._range(terms)
+            total = self._new_variable([low, high])
+            self._add_linear([], [*terms, (total, -1)], [0, 0], source)
+            self.sum_of[key] = total
+        return self.sum_of[key], 1, offset
+
+    def _range(self, terms: Iterable[_Term]) -> tuple[int, int]:
+        low = high = 0
+        for v, a in terms:
+            if a > 0:
+                low += a * self.low[v]
+                high += a * self.high[v]
+            else:
+                low += a * self.high[v]
+                high += a * self.low[v]
+        return low, high
+
+    def _least(self, expr: _Affine) -> int:
+        v, a, b = expr
+        return self._range([(v, a)])[0] + b
+
+    def _literals(self, field: Any) -> list[int]:
+        literals = ints(field)
+        self.scope.update(map(_variable, literals))
+        return literals
+
+    def _enforcement(self, constraint: Any) -> list[int]:
+        return self._literals(constraint.enforcement_literal)
+
+    # Constraints --------------------------------------------------------------------------------
+
+    def _linear(self, index: int, constraint: Any) -> None:
+        linear = constraint.linear
+        variables = ints(linear.vars)
+        self.scope.update(variables)
+        terms = _collect(variables, ints(linear.coeffs))
+        self._add_linear(self._enforcement(constraint), terms, ints(linear.domain), index)
+
+    def _add_linear(
+        self, enforcement: list[int], terms: list[_Term], domain: list[int], source: int
+    ) -> None:
+        low, high = self._range(terms)
+        if high - low > MAX_SPAN or max(abs(low), abs(high)) > MAX_SPAN:
+            raise InputError(
+                f"constraint {source}: its sum may be {low} to {high}, "
+                f"beyond the {MAX_SPAN} that fit"
+            )
+        parts = [
+            (max(first, low), min(last, high))
+            for first, last in zip(domain[::2], domain[1::2], strict=True)
+            if first <= high and last >= low
+        ]
+        if not parts:
+            # Never satisfied: the enforcement literals cannot all be true.
+            self._add_clause([-ref - 1 for ref in enforcement], source)
+            return
+        lo, hi = parts[0][0], parts[-1][1]
+        if len(parts) == 1 and lo == low and hi == high:
+            return
+        if len(terms) == 2 and len(parts) == 1 and not enforcement and (lo == low or hi == high):
+            (x, a), (y, b) = terms
+            if a == 1 and b == -1:
+                x, a, y, b = y, b, x, a
+            if a == -1 and b == 1:
+                if lo > low:
+                    self._add_precedence(x, lo, y, source)
+                if hi < high:
+                    # y - x <= hi: y - hi <= x.
+                    self._add_precedence(y, -hi, x, source)
+                return
+        data = [len(enforcement), len(terms), lo, hi, len(parts) if len(parts) > 1 else 0]
+        data += enforcement
+        data += flat(terms)
+        if len(parts) > 1:
+            data += [len(parts), *flat(parts)]
+        items = self.items
+        items.add(at.K_LINEAR, data, source)
+        above, below = hi < high or len(parts) > 1, lo > low or len(parts) > 1
+        for v, a in terms:
+            if (above and a > 0) or (below and a < 0):
+                items.wake_by_lower(v)
+            if (above and a < 0) or (below and a > 0):
+                items.wake_by_upper(v)
+        items.watch(map(_variable, enforcement))
+
+    def _add_precedence(self, x: int, c: int, y: int, source: int) -> None:
+        """X + c <= y."""
+        self.items.add(at.K_PRECEDENCE, (x, c, y), source)
+        self.items.wake_by_lower(x)
+        self.items.wake_by_upper(y)
+
+    def _add_clause(self, literals: list[int], source: int) -> None:
+        self.items.add(at.K_CLAUSE, [len(literals), *literals], source)
+        for ref in literals:
+            self.items.watch_false(ref)
+
+    def _bool_or(self, index: int, constraint: Any) -> None:
+        negated = [-ref - 1 for ref in self._enforcement(constraint)]
+        self._add_clause(negated + self._literals(constraint.bool_or.literals), index)
+
+    def _bool_and(self, index: int, constraint: Any) -> None:
+        negated = [-ref - 1 for ref in self._enforcement(constraint)]
+        for ref in self._literals(constraint.bool_and.literals):
+            self._add_clause([*negated, ref], index)
+
+    def _bool_xor(self, index: int, constraint: Any) -> None:
+        enforcement = self._enforcement(constraint)
+        literals = self._literals(constraint.bool_xor.literals)
+        data = [len(enforcement), len(literals), *enforcement, *literals]
+        self.items.add(at.K_XOR, data, index)
+        self.items.watch(map(_variable, enforcement + literals))
+
+    def _exactly_one(self, index: int, constraint: Any) -> None:
+        literals = self._literals(constraint.exactly_one.literals)
+        self.exactly_ones.append((index, literals))
+        self._add_at_most_one(literals, 1, index)
+
+    def _at_most_one(self, index: int, constraint: Any) -> None:
+        self._add_at_most_one(self._literals(constraint.at_most_one.literals), 0, index)
+
+    def _add_at_most_one(self, literals: list[int], exactly: int, source: int) -> None:
+        self.items.add(at.K_AT_MOST_ONE, [len(literals), exactly, *literals], source)
+        for ref in literals:
+            # Wakes when one becomes true; if exactly one, also when one becomes false.
+            self.items.watch_true(ref)
+            if exactly:
+                self.items.watch_false(ref)
+
+    def _element(self, index: int, constraint: Any) -> None:
+        element = constraint.element
+        # The repeated fields of older models say the same with variables alone.
+        if len(element.vars):
+            raise self._unsupported(
+                index, "element", constraint, "in its old form is not supported"
+            )
+        where = self._affine(element.linear_index, index)
+        target = self._affine(element.linear_target, index)
+        exprs = [self._affine(expr, index) for expr in element.exprs]
+        enforcement = self._enforcement(constraint)
+        data = [len(enforcement), len(exprs), *where, *target, *enforcement, *flat(exprs)]
+        self.items.add(at.K_ELEMENT, data, index)
+        self.items.watch(map(_variable, enforcement))
+        self.items.watch(expr[0] for expr in (where, target, *exprs))
+
+    def _lin_max(self, index: int, constraint: Any) -> None:
+        target = self._affine(constraint.lin_max.target, index)
+        exprs = [self._affine(expr, index) for expr in constraint.lin_max.exprs]
+        enforcement = self._enforcement(constraint)
+        data = [len(enforcement), len(exprs), *target, *enforcement, *flat(exprs)]
+        if len(exprs) == 2 and exprs[0][:2] == (exprs[1][0], -exprs[1][1]):
+            # Of x and c - x, such as an absolute value has, one is at least c / 2.
+            half = -(-(exprs[0][2] + exprs[1][2]) // 2)
+            self._add_linear(enforcement, [target[:2]], [half - target[2], _NO_LIMIT], index)
+        self.items.add(at.K_MAX, data, index)
+        self.items.watch(map(_variable, enforcement))
+        self.items.watch(expr[0] for expr in (target, *exprs))
+
+    def _all_diff(self, index: int, constraint: Any) -> None:
+        exprs = [self._affine(expr, index) for expr in constraint.all_diff.exprs]
+        enforcement = self._enforcement(constraint)
+        data = [len(enforcement), len(exprs), *enforcement, *flat(exprs)]
+        self.items.add(at.K_ALL_DIFFERENT, data, index)
+        self.items.watch(map(_variable, enforcement))
+        self.items.watch(expr[0] for expr in exprs)
+
+    def _interval(self, index: int, constraint: Any) -> None:
+        proto = constraint.interval
+        start, size, end = (
+            self._affine(expr, index) for expr in (proto.start, proto.size, proto.end)
+        )
+        enforcement = self._enforcement(constraint)
+        presence = self._conjunction(enforcement, index)
+        self.interval_scope[index] = self.scope
+        self.interval_of[index] = len(self.intervals) // at.INTERVAL
+        self.intervals += (*start, *size, *end, presence, -1, 0)
+        offset = start[2] + size[2] - end[2]
+        if offset or start[:2] != end[:2] or size[0] != self.fixed.get(0):
+            terms = _collect([start[0], size[0], end[0]], [start[1], size[1], -end[1]])
+            if terms or offset:
+                self._add_linear(enforcement, terms, [-offset, -offset], index)
+        if self._least(size) < 0:
+            self._add_linear(enforcement, [size[:2]], [-size[2], _NO_LIMIT], index)
+
+    def _conjunction(self, literals: list[int], source: int) -> int:
+        """Literal that is true exactly if all of *literals* are."""
+        if not literals:
+            return self._constant(1)
+        if len(literals) == 1:
+            return literals[0]
+        both = self._new_variable([0, 1])
+        for ref in literals:
+            self._add_clause([-both - 1, ref], source)
+        self._add_clause([both, *(-ref - 1 for ref in literals)], source)
+        return both
+
+    def _members(self, field: Any) -> list[int]:
+        """Numbers of the intervals that a resource lists."""
+        indices = ints(field)
+        self.scope.update(*(self.interval_scope[i] for i in indices))
+        return [self.interval_of[i] for i in indices]
+
+    def _no_overlap(self, index: int, constraint: Any) -> None:
+        members = self._members(constraint.no_overlap.intervals)
+        if len(set(members)) < len(members):
+            raise self._unsupported(index, "no_overlap", constraint, "lists an interval twice")
+        self.no_overlaps.append((index, members))
+
+    def _cumulative(self, index: int, constraint: Any) -> None:
+        proto = constraint.cumulative
+        capacity = self._affine(proto.capacity, index)
+        demands = [self._affine(demand, index) for demand in proto.demands]
+        entries = list(zip(self._members(proto.intervals), demands, strict=True))
+        self.cumulatives.append((index, capacity, entries))
+        for demand in demands:
+            if self._least(demand) < 0:
+                self._add_linear([], [demand[:2]], [-demand[2], _NO_LIMIT], index)
+
+    def _alternatives(self) -> None:
+        """Optional intervals with one start of which exactly one is present."""
+        if not self.exactly_ones:
+            return
+        table = self.intervals
+        by_presence: dict[int, list[int]] = {}
+        for row in range(0, len(table), at.INTERVAL):
+            by_presence.setdefault(table[row + at.PRESENCE], []).append(row)
+        for source, literals in self.exactly_ones:
+            found = [by_presence.get(ref, []) for ref in literals]
+            if len(literals) < 2 or any(len(rows) != 1 for rows in found):
+                continue
+            group = [rows[0] for rows in found]
+            if len({tuple(table[row + at.START : row + at.START + 3]) for row in group}) > 1:
+                continue
+            numbers = [row // at.INTERVAL for row in group]
+            self.items.add(at.K_ALTERNATIVE, [len(group), *numbers], source)
+            for row in group:
+                table[row + at.ALTERNATIVE] = len(self.items) - 1
+                self.items.watch_false(table[row + at.PRESENCE])
+
+    def _objective(self) -> list[_Term]:
+        if self.proto.has_floating_point_objective():
+            raise UnsupportedConstraintError("a floating-point objective is not supported")
+        # Reading the objective of a model without one would give it an empty one.
+        if not self.proto.has_objective():
+            return []
+        objective = self.proto.objective
+        refs, coefficients = ints(objective.vars), ints(objective.coeffs)
+        terms = _collect(
+            [_variable(ref) for ref in refs],
+            [c if ref >= 0 else -c for ref, c in zip(refs, coefficients, strict=True)],
+        )
+        domain = ints(objective.domain)
+        if domain:
+            self._add_linear([], terms, domain, -1)
+        low, high = self._range(terms)
+        if max(abs(low), abs(high)) > MAX_SPAN:
+            raise InputError(
+                f"the objective may be {low} to {high}, beyond the {MAX_SPAN} that fit"
+            )
+        return terms
+
+    # Layout --------------------------------------------------------------------------------------
+
+    def _lay_out(
+        self, objective: list[_Term], sources: tuple[tuple[str, str, tuple[int, ...]], ...]
+    ) -> Network:
+        num_vars = len(self.domains)
+        static = Sections(np.zeros(at.HEADER, np.int64))
+        state = Sections(np.zeros(at.HEADER, np.int64))
+        self._add_domains(static)
+        self.bounds = np.array([self.low, self.high], dtype=np.int64)
+        state.add(self.bounds.T)
+        self.table = np.array(self.intervals, dtype=np.int64).reshape(-1, at.INTERVAL)
+        intervals = static.add(self.table)
+        earliest = state.fill(-(2**62), len(self.table))
+        self._add_members(static, state)
+        items = self.items
+        num_cheap = len(items)
+        self._add_cumulatives()
+        addresses = np.array(items.begin, dtype=np.int64) + static.add(items.data)
+        if self.rules is not DisjunctiveRule.NONE:
+            addresses = np.append(addresses, self._add_no_overlaps())
+        header = {
+            at.NUM_VARS: num_vars,
+            at.NUM_MODEL_VARS: self.num_model_vars,
+            at.NUM_ITEMS: len(items),
+            at.NUM_CHEAP: num_cheap,
+            at.NUM_INTERVALS: len(self.table),
+            at.ITEM_KIND: static.add(items.kind),
+            at.ITEM_DATA: static.add(addresses),
+            at.ITEM_SOURCE: static.add(items.source),
+            at.LOWER_WATCH: self._add_watchers(static, *items.lower),
+            at.UPPER_WATCH: self._add_watchers(static, *items.upper),
+            at.INTERVALS: intervals,
+            at.OBJECTIVE: static.add([len(objective), *flat(objective)]),
+            at.RULES: self.rules.value,
+            at.T_EARLIEST: earliest,
+            at.T_QUEUED: state.fill(0, len(items)),
+            at.T_QUEUE: state.fill(0, num_cheap),
+            at.T_QUEUE2: state.fill(0, len(items) - num_cheap),
+            at.T_CHANGED_LIST: state.fill(0, num_vars),
+            at.T_CHANGED_FLAG: state.fill(0, num_vars),
+            at.STATE_SIZE: len(state),
+        }
+        resources = [
+            (source, tuple((number, 1) for number in members))
+            for source, members in self.no_overlaps
+        ] + [
+            (source, tuple((number, self._least(demand)) for number, demand in entries))
+            for source, _, entries in self.cumulatives
+        ]
+        return Network(
+            static=static.array(header),
+            initial=state.array({at.SLOTS: len(state)}),
+            num_variables=self.num_model_vars,
+            sources=sources,
+            names=self.names,
+            has_objective=self.proto.has_objective(),
+            intervals=self.interval_of,
+            resources=tuple(resources),
+        )
+
+    def _add_domains(self, static: Sections) -> None:
+        """Domains with holes; before them, for every variable, the index of its own or 0."""
+        num_vars = len(self.domains)
+        place = len(static) + num_vars
+        begin = np.zeros(num_vars, np.int64)
+        sections: list[int] = []
+        for v, domain in enumerate(self.domains):
+            if len(domain) > 2:
+                begin[v] = place + len(sections)
+                sections += [len(domain) // 2, *domain]
+        static.add(begin)
+        static.add(sections)
+
+    def _add_members(self, static: Sections, state: Sections) -> None:
+        """The items of intervals in no-overlaps; the data of the no-overlaps behind them."""
+        low, high = self.bounds
+        items = self.items
+        #: Index of the data of each no-overlap.
+        self.whole: list[int] = []
+        for source, members in self.no_overlaps:
+            rows = self.table[members]
+            count = len(members)
+            plain = rows[:, at.START + 1] == 1
+            v, a, b = rows[:, at.SIZE : at.SIZE + 3].T
+            columns = (
+                members,
+                np.where(plain, rows[:, at.START], -1),
+                np.where(plain, rows[:, at.START + 2], 0),
+                np.where(low[v] == high[v], a * low[v] + b, -1),
+            )
+            fixed, flags = state.fill(0, 1 + 2 * count), state.fill(at.FREE, count)
+            entries = static.add(np.column_stack(columns))
+            whole = static.add([count, fixed, flags, entries])
+            self.whole.append(whole)
+            first = len(items)
+            for position in range(count):
+                items.add(at.K_MEMBER, (whole, position), source)
+            variables, positions = self._moving(members)
+            for pair in (items.lower, items.upper):
+                pair[0].extend(variables.tolist())
+                pair[1].extend((first + positions).tolist())
+
+    def _moving(self, numbers: list[int]) -> tuple[Ints, Ints]:
+        """Variables of intervals that their resources watch; positions of the intervals."""
+        rows = self.table[numbers]
+        presence = rows[:, at.PRESENCE]
+        variables = np.concatenate(
+            (
+                rows[:, at.START],
+                rows[:, at.SIZE],
+                np.where(presence >= 0, presence, -presence - 1),
+            )
+        )
+        low, high = self.bounds
+        moving = low[variables] < high[variables]
+        positions = np.tile(np.arange(len(numbers), dtype=np.int64), 3)
+        return variables[moving], positions[moving]
+
+    def _add_cumulatives(self) -> None:
+        for source, capacity, entries in self.cumulatives:
+            data = [*capacity, len(entries)]
+            for number, demand in entries:
+                data += [number, *demand]
+            self.items.add(at.K_CUMULATIVE, data, source)
+            self.items.watch([capacity[0], *(demand[0] for _, demand in entries)])
+            self.items.watch(self._moving([number for number, _ in entries])[0].tolist())
+
+    def _add_no_overlaps(self) -> list[int]:
+        """The items of whole no-overlaps; the index of the data of each."""
+        for (source, members), whole in zip(self.no_overlaps, self.whole, strict=True):
+            self.items.add(at.K_NO_OVERLAP, (whole,), source)
+            self.items.watch(self._moving(members)[0].tolist())
+            self.items.watch(self.table[members, at.END].tolist())
+        return self.whole
+
+    def _add_watchers(self, static: Sections, variables: list[int], watching: list[int]) -> int:
+        """For every variable the items that watch a bound of it, each once."""
+        num_items = max(1, len(self.items))
+        pairs = np.array(variables, dtype=np.int64) * num_items + np.array(watching, np.int64)
+        variable, item = np.divmod(np.unique(pairs), num_items)
+        return static.add_lists(np.bincount(variable, minlength=len(self.domains)), item)
+
+
+def _collect(variables: Sequence[int], coefficients: Sequence[int]) -> list[_Term]:
+    """Terms with every variable once and no zero coefficient."""
+    if len(variables) == 1 and coefficients[0]:
+        return [(variables[0], coefficients[0])]
+    total: dict[int, int] = {}
+    for v, a in zip(variables, coefficients, strict=True):
+        total[v] = total.get(v, 0) + a
+    return [(v, a) for v, a in total.items() if a != 0]
