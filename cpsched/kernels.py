@@ -25,8 +25,6 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).resolve().parent
 _compiled: list[Any] = []
-#: Functions declared with ``part``, and the signature that each was declared with.
-parts: list[tuple[Any, Any]] = []
 
 
 def kernel(signature: Any, *, parallel: bool = False) -> Callable[[FunctionT], FunctionT]:
@@ -46,16 +44,24 @@ def kernel(signature: Any, *, parallel: bool = False) -> Callable[[FunctionT], F
 
 
 def part(signature: Any) -> Callable[[FunctionT], FunctionT]:
-    """Declare a function that only kernels call: compiled into them, never on its own.
+    """Declare a function that only kernels call: compiled into them, when they are.
 
-    It costs nothing to import where the kernels come from the cache. *signature* says what it is
-    called with; a test holds it to that.
+    It costs nothing to import where the kernels come from the cache. (A signature that is given to
+    numba is compiled at once; without one it would compile anew for every mix of argument types.)
     """
 
     def declare(function: FunctionT) -> FunctionT:
-        compiled: Any = njit(nogil=True)(function)
-        parts.append((compiled, signature))
-        return compiled  # type: ignore[no-any-return]
+        dispatcher: Any = njit(nogil=True)(function)
+        find = dispatcher.get_call_template
+
+        def compile_then_find(arguments: Any, keywords: Any) -> Any:
+            if not dispatcher.overloads:
+                dispatcher.compile(signature)
+                dispatcher.disable_compile()
+            return find(arguments, keywords)
+
+        dispatcher.get_call_template = compile_then_find
+        return dispatcher  # type: ignore[no-any-return]
 
     return declare
 

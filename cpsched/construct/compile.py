@@ -13,7 +13,7 @@ from cpsched.construct import layout as at
 from cpsched.construct.kernels import begin
 from cpsched.construct.precedence import Precedence, precedences
 from cpsched.errors import InputError
-from cpsched.formulation import Assign, Decision, Formulation, Reject, Start
+from cpsched.formulation import Assign, Formulation, Reject, Start
 from cpsched.propagation import DisjunctiveRule, Network, Propagator, read_network
 from cpsched.propagation import layout as net
 from cpsched.propagation.entry import forget_changes
@@ -33,9 +33,9 @@ class Construction:
 
     static, root: arrays S and T of the two layouts, the latter propagated, with the decisions that
     have no predecessors eligible; network: what the propagator read; task_of: task of each
-    decision; order: shape (2, num_pairs), task and a task right after it; nodes: index in the model
-    of the constraint of each constraint node; edges: shape (2, num_edges), decision and constraint
-    node; arcs: shape (2, num_arcs), decision and a decision of a task after it.
+    decision; order: shape (2, num_pairs), task and a task right after it; nodes: index in the
+    model of the constraint of each constraint node; edges: shape (2, num_edges), decision and
+    constraint node; arcs: shape (2, num_arcs), decision and a decision of a task after it.
     """
 
     formulation: Formulation[Any]
@@ -80,27 +80,24 @@ class _Compiler:
         self.decisions = formulation.decisions
         self.constraints = list(formulation.model.proto.constraints)
         self.bounds = network.initial[net.HEADER :][: 2 * network.static[net.NUM_VARS]]
-        begin = network.static[net.INTERVALS]
-        size = net.INTERVAL * network.static[net.NUM_INTERVALS]
-        self.intervals = network.static[begin : begin + size].reshape(-1, net.INTERVAL)
+        self.intervals = network.interval_table
 
     def compile(self) -> Construction:
         self.kind, self.reference = self._references()
         self.starts = np.flatnonzero(self.kind == at.START)
         self.size = np.zeros(len(self.decisions), np.int64)
         self.size[self.starts] = self._sizes(self.reference[self.starts])
+        self.literals = self._literals()
         self.task_of = self._tasks()
         task = np.array(self.task_of, dtype=np.int64)
         self.num_tasks = max(self.task_of, default=-1) + 1
+        task_of_interval = np.full(len(self.intervals), -1)
+        task_of_interval[self.reference[self.starts]] = task[self.starts]
         precedence = precedences(
+            self.network,
             self.constraints,
-            self.bounds[::2].tolist(),
-            self.bounds[1::2].tolist(),
-            {
-                decision.interval: self.task_of[d]
-                for d, decision in enumerate(self.decisions)
-                if isinstance(decision, Start)
-            },
+            task_of_interval.tolist(),
+            self._literals_of_tasks(),
             self.num_tasks,
         )
         tail, tail_tasks = self._tails(precedence, task)
@@ -168,8 +165,8 @@ class _Compiler:
     def _tasks(self) -> list[int]:
         """Task of each decision: decisions that share a literal, or an exactly-one."""
         by_literal: dict[int, list[int]] = {}
-        for d, decision in enumerate(self.decisions):
-            for ref in self._literals(decision):
+        for d, literals in enumerate(self.literals):
+            for ref in literals:
                 by_literal.setdefault(ref, []).append(d)
         if not by_literal:
             return list(range(len(self.decisions)))
@@ -205,12 +202,32 @@ class _Compiler:
         number: dict[int, int] = {}
         return [number.setdefault(root(d), len(number)) for d in range(len(parent))]
 
-    def _literals(self, decision: Decision) -> Sequence[int]:
-        if isinstance(decision, Assign):
-            return (decision.literal,)
-        if isinstance(decision, Reject):
-            return decision.literals
-        return ints(self.constraints[decision.interval].enforcement_literal)
+    def _literals_of_tasks(self) -> dict[int, set[int]]:
+        """Literals that enforce the intervals of each task that has some."""
+        found: dict[int, set[int]] = {}
+        for d in self.starts.tolist():
+            if self.literals[d]:
+                found.setdefault(self.task_of[d], set()).update(self.literals[d])
+        return found
+
+    def _literals(self) -> list[Sequence[int]]:
+        """Literals that each decision makes true or, rejecting, false."""
+        found: list[Sequence[int]] = []
+        # An interval without enforcement has an auxiliary variable, fixed at 1, as its presence.
+        num_variables = self.network.num_variables
+        presences = self.intervals[:, net.PRESENCE].tolist()
+        for decision, interval in zip(self.decisions, self.reference.tolist(), strict=True):
+            if isinstance(decision, Assign):
+                found.append((decision.literal,))
+            elif isinstance(decision, Reject):
+                found.append(decision.literals)
+            elif presences[interval] < num_variables:
+                found.append((presences[interval],))
+            elif self.bounds[2 * presences[interval]] == 1:
+                found.append(())
+            else:
+                found.append(ints(self.constraints[decision.interval].enforcement_literal))
+        return found
 
     def _sizes(self, intervals: Ints) -> Ints:
         """Least size of intervals."""
@@ -245,7 +262,7 @@ class _Compiler:
         begin = self.network.static[net.OBJECTIVE]
         count = self.network.static[begin]
         terms = self.network.static[begin + 1 : begin + 1 + 2 * count].reshape(-1, 2)
-        return terms.tolist()  # type: ignore[no-any-return]
+        return terms.tolist()
 
     # Constraint nodes ----------------------------------------------------------------------------
 
@@ -409,9 +426,7 @@ class _Compiler:
         pair = np.repeat(np.arange(len(order)), products)
         within = np.arange(len(pair)) - np.repeat(np.cumsum(products) - products, products)
         one, other = np.divmod(within, count[after[pair]])
-        return np.stack(
-            (members[first[before[pair]] + one], members[first[after[pair]] + other])
-        )
+        return np.stack((members[first[before[pair]] + one], members[first[after[pair]] + other]))
 
 
 def _variable(refs: Ints) -> Ints:

@@ -61,7 +61,7 @@ from cpsched.propagation.domains import (
     set_false,
     set_true,
 )
-from cpsched.propagation.fixpoint import objective_bound, propagate, propagate_all
+from cpsched.propagation.fixpoint import enqueue_all, objective_bound, propagate
 from cpsched.propagation.layout import (
     ARRAY,
     HEADER,
@@ -122,54 +122,9 @@ def release(S: Ints, T: Ints, trail: Ints, task: Int, end: Int) -> None:
             make_eligible(S, T, trail, after)
 
 
-@part(OK(I8, I8, I8, INT))
-def apply(S: Ints, T: Ints, trail: Ints, d: Int) -> Int:
-    """Take eligible decision *d* and propagate; False, with empty queues, if that fails.
-
-    A start is fixed at the earliest that propagation has left, a variable size at its least.
-    """
-    at = S[DECISIONS] + DECISION * d
-    kind, ref, task = S[at + KIND], S[at + REFERENCE], S[at + TASK]
-    end = np.int64(0)
-    ptr = S[TASK_DECISIONS] + task
-    if kind == START:
-        row = S[INTERVALS] + INTERVAL * ref
-        start = earliest_start(S, T, ref)
-        ok = (
-            set_true(S, T, trail, S[row + PRESENCE], -1)
-            and expr_at_least(S, T, trail, row + START_EXPR, start, -1)
-            and expr_at_most(S, T, trail, row + START_EXPR, lowest(S, T, row + START_EXPR), -1)
-            and expr_at_most(S, T, trail, row + SIZE, lowest(S, T, row + SIZE), -1)
-        )
-        end = lowest(S, T, row + START_EXPR) + lowest(S, T, row + SIZE)
-    elif kind == ASSIGN:
-        ok = set_true(S, T, trail, ref, -1)
-    else:
-        ok = True
-        for k in range(S[ptr], S[ptr + 1]):
-            other = S[DECISIONS] + DECISION * S[k]
-            if S[other + KIND] == ASSIGN:
-                ok = ok and set_false(S, T, trail, S[other + REFERENCE], -1)
-            elif S[other + KIND] == START:
-                row = S[INTERVALS] + INTERVAL * S[other + REFERENCE]
-                ok = ok and set_false(S, T, trail, S[row + PRESENCE], -1)
-    if not ok:
-        clear_queues(S, T)
-        return False
-    if not propagate(S, T, trail):
-        return False
-    for k in range(S[ptr], S[ptr + 1]):
-        if T[S[T_STATUS] + S[k]] == ELIGIBLE:
-            remove_eligible(S, T, trail, S[k], TAKEN if S[k] == d else GONE)
-    put(T, trail, S[T_LEFT] + task, 0)
-    put(T, trail, TAKEN_COUNT, T[TAKEN_COUNT] + 1)
-    release(S, T, trail, task, end)
-    return True
-
-
 @part(OK(I8, I8, I8))
-def wait(S: Ints, T: Ints, trail: Ints) -> Int:
-    """Let everything that could start now start no earlier than the next event; propagate.
+def post_wait(S: Ints, T: Ints, trail: Ints) -> Int:
+    """Let everything that could start now start no earlier than the next event.
 
     The waiting of Tassel et al. (2023): the next event is the second earliest of the starts.
     """
@@ -182,9 +137,69 @@ def wait(S: Ints, T: Ints, trail: Ints) -> Int:
             and earliest_start(S, T, interval) == now
             and not start_at_least(S, T, trail, interval, then, -1)
         ):
-            clear_queues(S, T)
             return False
-    return propagate(S, T, trail)
+    return True
+
+
+@part(OK(I8, I8, I8, INT))
+def post_decision(S: Ints, T: Ints, trail: Ints, d: Int) -> Int:
+    """Post what decision *d* says.
+
+    A start is fixed at the earliest that propagation has left, a variable size at its least.
+    """
+    at = S[DECISIONS] + DECISION * d
+    kind, ref = S[at + KIND], S[at + REFERENCE]
+    if kind == START:
+        row = S[INTERVALS] + INTERVAL * ref
+        start = earliest_start(S, T, ref)
+        return (
+            set_true(S, T, trail, S[row + PRESENCE], -1)
+            and expr_at_least(S, T, trail, row + START_EXPR, start, -1)
+            and expr_at_most(S, T, trail, row + START_EXPR, lowest(S, T, row + START_EXPR), -1)
+            and expr_at_most(S, T, trail, row + SIZE, lowest(S, T, row + SIZE), -1)
+        )
+    if kind == ASSIGN:
+        return set_true(S, T, trail, ref, -1)
+    ptr = S[TASK_DECISIONS] + S[at + TASK]
+    for k in range(S[ptr], S[ptr + 1]):
+        other = S[DECISIONS] + DECISION * S[k]
+        which = S[other + REFERENCE]
+        if S[other + KIND] == START:
+            which = S[S[INTERVALS] + INTERVAL * which + PRESENCE]
+        if S[other + KIND] != REJECT and not set_false(S, T, trail, which, -1):
+            return False
+    return True
+
+
+@part(OK(I8, I8, I8, INT))
+def apply(S: Ints, T: Ints, trail: Ints, d: Int) -> Int:
+    """Take legal decision *d*, NUM_DECISIONS to wait, and propagate.
+
+    False, with empty queues, if that fails.
+    """
+    waits = d == S[NUM_DECISIONS]
+    ok = post_wait(S, T, trail) if waits else post_decision(S, T, trail, d)
+    if not ok:
+        clear_queues(S, T)
+        return False
+    if not propagate(S, T, trail):
+        return False
+    if waits:
+        return True
+    at = S[DECISIONS] + DECISION * d
+    task = S[at + TASK]
+    end = np.int64(0)
+    if S[at + KIND] == START:
+        row = S[INTERVALS] + INTERVAL * S[at + REFERENCE]
+        end = lowest(S, T, row + START_EXPR) + lowest(S, T, row + SIZE)
+    ptr = S[TASK_DECISIONS] + task
+    for k in range(S[ptr], S[ptr + 1]):
+        if T[S[T_STATUS] + S[k]] == ELIGIBLE:
+            remove_eligible(S, T, trail, S[k], TAKEN if S[k] == d else GONE)
+    put(T, trail, S[T_LEFT] + task, 0)
+    put(T, trail, TAKEN_COUNT, T[TAKEN_COUNT] + 1)
+    release(S, T, trail, task, end)
+    return True
 
 
 @part(OK(I8, I8, INT))
@@ -309,24 +324,6 @@ def copy_state(T: Ints, into: Ints) -> None:
     into[LEVEL] = 0
 
 
-@part(NONE(I8, I8, I8, I8))
-def probe_legal(S: Ints, T: Ints, trail: Ints, scratch: Ints) -> None:
-    """Strike legal decisions whose propagation fails; scratch: room for another state."""
-    legal = S[T_LEGAL]
-    n = 0
-    for k in range(T[NUM_LEGAL]):
-        d = T[legal + k]
-        copy_state(T, scratch)
-        if apply(S, scratch, trail, d):
-            T[legal + n] = d
-            n += 1
-    T[NUM_LEGAL] = n
-    if T[NEXT] != NEVER:
-        copy_state(T, scratch)
-        if not wait(S, scratch, trail):
-            T[NEXT] = NEVER
-
-
 @part(OK(I8, I8, I8))
 def finish(S: Ints, T: Ints, trail: Ints) -> Int:
     """Fix what decisions have left open; False if that fails.
@@ -356,55 +353,46 @@ def finish(S: Ints, T: Ints, trail: Ints) -> Int:
     return True
 
 
-@part(NONE(I8, I8, I8, I8, INT))
-def look_around_at(S: Ints, T: Ints, trail: Ints, scratch: Ints, frame: Int) -> None:
-    """Say what is legal now and whether the episode is over.
+@part(INT(I8, I8, I8, I8, INT, INT))
+def advance(S: Ints, T: Ints, trail: Ints, scratch: Ints, frame: Int, d: Int) -> Int:
+    """Take legal decision *d*, NUM_DECISIONS to wait, none if -1; say what is legal then.
 
     scratch: room for another state if ``PROBING``: then decisions that fail at once are struck.
+    Returns the outcome so far.
     """
+    T[NUM_LEGAL] = 0
+    if d >= 0 and not apply(S, T, trail, d):
+        T[NEXT] = NEVER
+        put(T, trail, OUTCOME, DEAD_END)
+        return DEAD_END
+    T[NEXT] = NEVER
     drop_impossible(S, T, trail)
     if T[NUM_ELIGIBLE] == 0:
-        T[NUM_LEGAL] = 0
-        T[NEXT] = NEVER
         put(T, trail, OUTCOME, FINISHED if finish(S, T, trail) else DEAD_END)
     else:
         collect_legal(S, T, frame)
         if T[PROBING] != 0:
-            probe_legal(S, T, trail, scratch)
+            legal, n = S[T_LEGAL], 0
+            # Waiting is probed last.
+            for k in range(T[NUM_LEGAL] + (T[NEXT] != NEVER)):
+                candidate = T[legal + k] if k < T[NUM_LEGAL] else S[NUM_DECISIONS]
+                copy_state(T, scratch)
+                if not apply(S, scratch, trail, candidate):
+                    if k == T[NUM_LEGAL]:
+                        T[NEXT] = NEVER
+                elif k < T[NUM_LEGAL]:
+                    T[legal + n] = candidate
+                    n += 1
+            T[NUM_LEGAL] = n
         if T[NUM_LEGAL] == 0 and T[NEXT] == NEVER:
             put(T, trail, OUTCOME, DEAD_END)
     put(T, trail, BOUND, objective_bound(S, T))
-
-
-@part(INT(I8, I8, I8, I8, INT, INT))
-def step_at(S: Ints, T: Ints, trail: Ints, scratch: Ints, frame: Int, d: Int) -> Int:
-    """Take legal decision *d*, NUM_DECISIONS to wait; returns the outcome so far."""
-    ok = wait(S, T, trail) if d == S[NUM_DECISIONS] else apply(S, T, trail, d)
-    if ok:
-        look_around_at(S, T, trail, scratch, frame)
-    else:
-        T[NUM_LEGAL] = 0
-        T[NEXT] = NEVER
-        put(T, trail, OUTCOME, DEAD_END)
     return T[OUTCOME]
-
-
-@part(OK(I8, I8, I8))
-def begin_at(S: Ints, T: Ints, trail: Ints) -> Int:
-    """Propagate the root and list the decisions without predecessors; False if the root fails."""
-    if not propagate_all(S, T, trail):
-        return False
-    for task in range(S[NUM_TASKS]):
-        if T[S[T_PREDECESSORS] + task] == 0 and T[S[T_LEFT] + task] > 0:
-            make_eligible(S, T, trail, task)
-    put(T, trail, BOUND, objective_bound(S, T))
-    put(T, trail, OUTCOME, RUNNING)
-    return True
 
 
 @part(INT(I8, I8, INT))
 def place_of_legal_at(S: Ints, T: Ints, d: Int) -> Int:
-    """Place of decision *d* among the legal ones, NUM_LEGAL for waiting, -1 if it is not legal."""
+    """Place of decision *d* among the legal ones, NUM_LEGAL for waiting, -1 if not legal."""
     if d == S[NUM_DECISIONS]:
         return T[NUM_LEGAL] if T[NEXT] != NEVER else -1
     for k in range(T[NUM_LEGAL]):
@@ -413,25 +401,33 @@ def place_of_legal_at(S: Ints, T: Ints, d: Int) -> Int:
     return -1
 
 
-@kernel(NONE(ARRAY, ARRAY, ARRAY, ARRAY, INT))
-def look_around(S: Ints, T: Ints, trail: Ints, scratch: Ints, frame: Int) -> None:
-    """``look_around_at`` on arrays."""
-    look_around_at(pointer(S), pointer(T), pointer(trail), pointer(scratch), frame)
-
-
 @kernel(INT(ARRAY, ARRAY, ARRAY, ARRAY, INT, INT))
 def step(S: Ints, T: Ints, trail: Ints, scratch: Ints, frame: Int, d: Int) -> Int:
-    """``step_at`` on arrays."""
-    return step_at(pointer(S), pointer(T), pointer(trail), pointer(scratch), frame, d)
+    """``advance`` on arrays; -1 if *d* is neither legal nor -1, nothing having happened.
+
+    d = -2 begins: it propagates the root and lists the decisions without predecessors; returns
+    ``DEAD_END`` if the root fails, else ``RUNNING``.
+    """
+    static, state, log = pointer(S), pointer(T), pointer(trail)
+    if d == -2:
+        enqueue_all(static, state)
+        if not propagate(static, state, log):
+            return DEAD_END
+        for task in range(S[NUM_TASKS]):
+            if T[S[T_PREDECESSORS] + task] == 0 and T[S[T_LEFT] + task] > 0:
+                make_eligible(static, state, log, task)
+        T[BOUND] = objective_bound(static, state)
+        return RUNNING
+    if d >= 0 and place_of_legal_at(static, state, d) < 0:
+        return -1
+    return advance(static, state, log, pointer(scratch), frame, d)
 
 
-@kernel(OK(ARRAY, ARRAY, ARRAY))
-def begin(S: Ints, T: Ints, trail: Ints) -> Int:
-    """``begin_at`` on arrays."""
-    return begin_at(pointer(S), pointer(T), pointer(trail))
+def look_around(S: Ints, T: Ints, trail: Ints, scratch: Ints, frame: int) -> None:
+    """Say what is legal now and whether the episode is over."""
+    step(S, T, trail, scratch, frame, -1)
 
 
-@kernel(INT(ARRAY, ARRAY, INT))
-def place_of_legal(S: Ints, T: Ints, d: Int) -> Int:
-    """``place_of_legal_at`` on arrays."""
-    return place_of_legal_at(pointer(S), pointer(T), d)
+def begin(S: Ints, T: Ints, trail: Ints) -> bool:
+    """Propagate the root and list the decisions without predecessors; False if it fails."""
+    return bool(step(S, T, trail, trail, 0, -2) == RUNNING)

@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from cpsched.construct.kernels import step_at
+from cpsched.construct.kernels import advance
 from cpsched.construct.layout import (
     ASSIGN,
     BOUND,
@@ -184,36 +184,6 @@ def show_changes(S: Ints, T: Ints, decision: Floats, constraint: Floats) -> None
     forget_changes(S, T)
 
 
-@part(F8(I8, I8, I8, I8, INT, INT, F4, F4, B1))
-def step_shown_at(
-    S: Ints,
-    T: Ints,
-    trail: Ints,
-    scratch: Ints,
-    frame: Int,
-    d: Int,
-    decision: Floats,
-    constraint: Floats,
-    mask: Bytes,
-) -> Int:
-    """Take legal decision *d* and bring the observation up to date.
-
-    Returns the drop of the objective's bound, which sums to the first bound less the final
-    objective over an episode; a dead end counts as the worst objective there is. NaN if *d* is not
-    legal: then nothing happened.
-    """
-    if d < 0 or d > S[NUM_DECISIONS] or mask[d] == 0:
-        return np.nan
-    show_legal(S, T, decision, mask, 0)
-    before = T[BOUND]
-    after = S[WORST] if step_at(S, T, trail, scratch, frame, d) == DEAD_END else T[BOUND]
-    show_changes(S, T, decision, constraint)
-    if d < S[NUM_DECISIONS] and S[S[DECISIONS] + DECISION * d + KIND] == REJECT:
-        show_decision(S, T, decision, constraint, d)
-    show_legal(S, T, decision, mask, 1)
-    return np.float64(before - after)
-
-
 @kernel(NONE(ARRAY, ARRAY, TABLE, TABLE, BYTES))
 def show_all(S: Ints, T: Ints, decision: Floats, constraint: Floats, mask: Bytes) -> None:
     """``show_all_at`` on arrays."""
@@ -233,15 +203,21 @@ def step_shown(
     constraint: Floats,
     mask: Bytes,
 ) -> Int:
-    """``step_shown_at`` on arrays."""
-    return step_shown_at(
-        pointer(S),
-        pointer(T),
-        pointer(trail),
-        pointer(scratch),
-        frame,
-        d,
-        pointer(decision),
-        pointer(constraint),
-        pointer(mask),
-    )
+    """Take legal decision *d* and bring the observation up to date.
+
+    Returns the drop of the objective's bound, which sums to the first bound less the final
+    objective over an episode; a dead end counts as the worst objective there is. NaN if *d* is not
+    legal: then nothing happened.
+    """
+    if d < 0 or d > S[NUM_DECISIONS] or mask[d] == 0:
+        return np.nan
+    static, state = pointer(S), pointer(T)
+    table, nodes, legal = pointer(decision), pointer(constraint), pointer(mask)
+    show_legal(static, state, table, legal, 0)
+    before = T[BOUND]
+    outcome = advance(static, state, pointer(trail), pointer(scratch), frame, d)
+    show_changes(static, state, table, nodes)
+    if d < S[NUM_DECISIONS] and S[S[DECISIONS] + DECISION * d + KIND] == REJECT:
+        show_decision(static, state, table, nodes, d)
+    show_legal(static, state, table, legal, 1)
+    return np.float64(before - (S[WORST] if outcome == DEAD_END else T[BOUND]))

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
+from cpsched.propagation import layout as at
 from cpsched.propagation.sections import ints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from cpsched.propagation import Network
+
+_NO_TASK, _SEVERAL_TASKS = -1, -2
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +31,10 @@ class Precedence:
 
 
 def precedences(
+    network: Network,
     constraints: Sequence[Any],
-    lower: Sequence[int],
-    upper: Sequence[int],
-    task_of_interval: Mapping[int, int],
+    task_of: Sequence[int],
+    literals_of: Mapping[int, set[int]],
     num_tasks: int,
 ) -> Precedence:
     """Order on the tasks 0..num_tasks-1 in which "after" means "starts no earlier than".
@@ -41,38 +46,21 @@ def precedences(
 
     Parameters
     ----------
-    constraints
-        Those of the ``CpModelProto``.
-    lower, upper
-        Bounds of its variables.
-    task_of_interval
-        Task by index of the interval constraint, for the intervals that are decisions.
+    network, constraints
+        What was read, and the constraints of the ``CpModelProto`` it was read from.
+    task_of
+        Task of each interval of the network, -1 for those that nobody decides.
+    literals_of
+        Literals that enforce an interval of a task; tasks without any may be missing.
     num_tasks
         Number of tasks.
     """
-    starts: dict[int, set[int]] = {}
-    anywhere: dict[int, set[int]] = {}
-    presences: dict[int, set[int]] = {}
-    for index, task in task_of_interval.items():
-        constraint = constraints[index]
-        literals = ints(constraint.enforcement_literal)
-        if literals:
-            presences.setdefault(task, set()).update(literals)
-        interval = constraint.interval
-        for expr, places in ((interval.start, (starts, anywhere)), (interval.end, (anywhere,))):
-            variables = ints(expr.vars)
-            if len(variables) == 1 and expr.coeffs[0] == 1:
-                for place in places:
-                    place.setdefault(variables[0], set()).add(task)
+    order_of = _OrderOf(network, task_of, literals_of)
     successors: list[list[int]] = [[] for _ in range(num_tasks)]
-    for constraint in constraints if starts else ():
-        if not constraint.has_linear():
-            continue
-        for first, second in _implied(constraint.linear, lower, upper, starts, anywhere):
-            literals = ints(constraint.enforcement_literal)
-            known = presences.get(first, set()) | presences.get(second, set())
-            if known.issuperset(literals):
-                successors[first].append(second)
+    for constraint in constraints if max(task_of, default=-1) >= 0 else ():
+        if constraint.has_linear():
+            for before, after in order_of.pairs(constraint):
+                successors[before].append(after)
     successors = [list(dict.fromkeys(after)) if len(after) > 1 else after for after in successors]
     order = _topological_order(successors)
     if len(order) < num_tasks:
@@ -81,49 +69,74 @@ def precedences(
     return Precedence(successors, order)
 
 
-def _implied(
-    linear: Any,
-    lower: Sequence[int],
-    upper: Sequence[int],
-    starts: Mapping[int, set[int]],
-    anywhere: Mapping[int, set[int]],
-) -> list[tuple[int, int]]:
-    """Pairs of tasks that a linear constraint orders where it holds."""
-    found: list[tuple[int, int]] = []
-    variables, coefficients = ints(linear.vars), ints(linear.coeffs)
-    domain = ints(linear.domain)
-    for sign, limit in ((1, domain[0]), (-1, -domain[len(domain) - 1])):
-        # sum of sign * a v >= limit.
-        if coefficients.count(sign) != 1 or -sign not in coefficients:
-            continue
-        place = coefficients.index(sign)
-        after = starts.get(variables[place])
-        if after is None or len(after) > 1:
-            continue
-        (second,) = after
-        for k, a in enumerate(coefficients):
-            before = anywhere.get(variables[k]) if a == -sign else None
-            if before is None or len(before) > 1:
+class _OrderOf:
+    """Knows of each variable the one task that starts, or that starts or ends, at it."""
+
+    def __init__(
+        self, network: Network, task_of: Sequence[int], literals_of: Mapping[int, set[int]]
+    ) -> None:
+        num_variables = network.num_variables
+        bounds = network.initial[at.HEADER :][: 2 * num_variables]
+        self.lower: list[int] = bounds[::2].tolist()
+        self.upper: list[int] = bounds[1::2].tolist()
+        self.literals_of = literals_of
+        self.starting = [_NO_TASK] * num_variables
+        self.touching = [_NO_TASK] * num_variables
+        table = network.interval_table
+        for expr, places in (
+            (at.START, (self.starting, self.touching)),
+            (at.END, (self.touching,)),
+        ):
+            variables, coefficients = table[:, expr : expr + 2].T.tolist()
+            for task, v, a in zip(task_of, variables, coefficients, strict=True):
+                if task >= 0 and a == 1 and v < num_variables:
+                    for place in places:
+                        place[v] = task if place[v] in (_NO_TASK, task) else _SEVERAL_TASKS
+
+    def pairs(self, constraint: Any) -> list[tuple[int, int]]:
+        """Pairs of tasks, the first before the second, that a linear constraint orders."""
+        linear = constraint.linear
+        variables, coefficients = ints(linear.vars), ints(linear.coeffs)
+        found: list[tuple[int, int]] = []
+        for sign in (1, -1):
+            # sum of sign * a v >= limit, and of these terms one is a start.
+            if coefficients.count(sign) != 1:
                 continue
-            rest = 0
-            if len(variables) > 2:
-                rest = sum(
-                    max(sign * b * lower[v], sign * b * upper[v])
-                    for m, (v, b) in enumerate(zip(variables, coefficients, strict=True))
-                    if m not in (k, place)
-                )
-            (first,) = before
-            if limit >= rest and first != second:
-                found.append((first, second))
-    return found
+            place = coefficients.index(sign)
+            after = self.starting[variables[place]]
+            if after < 0:
+                continue
+            domain = ints(linear.domain)
+            limit = domain[0] if sign > 0 else -domain[len(domain) - 1]
+            for k, a in enumerate(coefficients):
+                before = self.touching[variables[k]] if a == -sign else _NO_TASK
+                if before < 0 or before == after:
+                    continue
+                rest = 0
+                if len(variables) > 2:
+                    rest = sum(
+                        max(sign * b * self.lower[v], sign * b * self.upper[v])
+                        for m, (v, b) in enumerate(zip(variables, coefficients, strict=True))
+                        if m not in (k, place)
+                    )
+                if limit >= rest:
+                    found.append((before, after))
+        literals = ints(constraint.enforcement_literal) if found else ()
+        if literals:
+            found = [
+                pair
+                for pair in found
+                if set().union(*(self.literals_of.get(t, ()) for t in pair)).issuperset(literals)
+            ]
+        return found
 
 
 def _topological_order(successors: Sequence[Sequence[int]]) -> list[int]:
     """Tasks none of whose predecessors is on a cycle, each behind them (Kahn 1962)."""
     before = [0] * len(successors)
-    for after in successors:
-        for task in after:
-            before[task] += 1
+    for group in successors:
+        for after in group:
+            before[after] += 1
     order = [task for task, count in enumerate(before) if count == 0]
     # The list grows while it is read.
     for task in order:

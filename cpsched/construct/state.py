@@ -9,7 +9,7 @@ import numpy as np
 
 from cpsched.construct import layout as at
 from cpsched.construct.compile import Construction, compile_formulation
-from cpsched.construct.kernels import look_around, place_of_legal, step
+from cpsched.construct.kernels import look_around, step
 from cpsched.propagation import DisjunctiveRule, Propagator
 from cpsched.propagation.entry import forget_changes
 from cpsched.propagation.layout import PROBING
@@ -131,19 +131,18 @@ class State(Generic[SolutionT]):
 
         Raises ValueError for a decision that is not legal.
         """
-        if place_of_legal(self.static, self.row, decision) < 0:
-            raise ValueError(f"decision {decision} is not legal in frame {self.frame.value!r}")
         forget_changes(self.static, self.row)
-        return Outcome(
-            step(
-                self.static,
-                self.row,
-                self.propagator.reserve(),
-                self._scratch,
-                FRAME_CODES[self.frame],
-                decision,
-            )
+        outcome = step(
+            self.static,
+            self.row,
+            self.propagator.reserve(),
+            self._scratch,
+            FRAME_CODES[self.frame],
+            decision if decision >= 0 else self.num_decisions + 1,
         )
+        if outcome < 0:
+            raise ValueError(f"decision {decision} is not legal in frame {self.frame.value!r}")
+        return Outcome(outcome)
 
     def tighten(self, variable: int, lower: int | None = None, upper: int | None = None) -> bool:
         """Post bounds that nobody decided, such as an event that has just been revealed."""

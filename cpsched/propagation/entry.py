@@ -1,32 +1,34 @@
-"""The kernels that Python calls: they take arrays where the others take pointers."""
+"""The kernels that Python calls: they take arrays where the others take pointers.
+
+Few, because each is compiled with all that it can reach, about a second of it.
+"""
 
 from __future__ import annotations
 
 from cpsched.kernels import kernel, pointer
-from cpsched.propagation import domains, fixpoint
-from cpsched.propagation.domains import NONE, Int, Ints, clear_queues
+from cpsched.propagation import domains
+from cpsched.propagation.domains import NONE, Int, Ints, at_least, at_most, clear_queues
+from cpsched.propagation.fixpoint import enqueue_all, propagate
 from cpsched.propagation.layout import ARRAY, INT, OK
 
-_at_least, _at_most = domains.at_least, domains.at_most
-_propagate, _propagate_all = fixpoint.propagate, fixpoint.propagate_all
 _push, _pop, _forget_changes = domains.push, domains.pop, domains.forget_changes
-_objective_bound = fixpoint.objective_bound
 
 
 @kernel(OK(ARRAY, ARRAY, ARRAY, INT, INT, INT))
-def tighten(S: Ints, T: Ints, trail: Ints, v: Int, lower: Int, upper: Int) -> Int:
-    """Post lower <= v <= upper and propagate to the fix point; False if that fails."""
+def post(S: Ints, T: Ints, trail: Ints, v: Int, lower: Int, upper: Int) -> Int:
+    """Post lower <= v <= upper, or nothing if v is -1; propagate; False if that fails.
+
+    With nothing posted every item runs, otherwise what the new bounds wake.
+    """
     static, state, log = pointer(S), pointer(T), pointer(trail)
-    if _at_least(static, state, log, v, lower, -1) and _at_most(static, state, log, v, upper, -1):
-        return _propagate(static, state, log)
-    clear_queues(static, state)
-    return False
-
-
-@kernel(OK(ARRAY, ARRAY, ARRAY))
-def propagate_all(S: Ints, T: Ints, trail: Ints) -> Int:
-    """Run every item, then what follows, to the fix point; False if something failed."""
-    return _propagate_all(pointer(S), pointer(T), pointer(trail))
+    if v < 0:
+        enqueue_all(static, state)
+    elif not (
+        at_least(static, state, log, v, lower, -1) and at_most(static, state, log, v, upper, -1)
+    ):
+        clear_queues(static, state)
+        return False
+    return propagate(static, state, log)
 
 
 @kernel(NONE(ARRAY, ARRAY))
@@ -45,9 +47,3 @@ def pop(S: Ints, T: Ints, trail: Ints) -> None:
 def forget_changes(S: Ints, T: Ints) -> None:
     """Empty the list of changed variables."""
     _forget_changes(pointer(S), pointer(T))
-
-
-@kernel(INT(ARRAY, ARRAY))
-def objective_bound(S: Ints, T: Ints) -> Int:
-    """Least value of the objective's sum under the bounds of its variables."""
-    return _objective_bound(pointer(S), pointer(T))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cpsched.kernels import part
 from cpsched.propagation.boolean import at_most_one, clause, exclusive_or
 from cpsched.propagation.cumulative import cumulative
-from cpsched.propagation.domains import Int, Ints, clear_queues, enqueue
+from cpsched.propagation.domains import NONE, Int, Ints, clear_queues, enqueue
 from cpsched.propagation.expressions import all_different, element, maximum
 from cpsched.propagation.layout import (
     COUNT,
@@ -39,35 +39,6 @@ from cpsched.propagation.linear import linear, precedence
 from cpsched.propagation.no_overlap import alternative, member, no_overlap
 
 
-@part(OK(I8, I8, I8, INT))
-def run_item(S: Ints, T: Ints, trail: Ints, item: Int) -> Int:
-    """Propagate one item; False if it failed."""
-    kind = S[S[ITEM_KIND] + item]
-    if kind == K_PRECEDENCE:
-        return precedence(S, T, trail, item)
-    if kind == K_MEMBER:
-        return member(S, T, trail, item)
-    if kind == K_LINEAR:
-        return linear(S, T, trail, item)
-    if kind == K_CLAUSE:
-        return clause(S, T, trail, item)
-    if kind == K_AT_MOST_ONE:
-        return at_most_one(S, T, trail, item)
-    if kind == K_ALTERNATIVE:
-        return alternative(S, T, trail, item)
-    if kind == K_MAX:
-        return maximum(S, T, trail, item)
-    if kind == K_ELEMENT:
-        return element(S, T, trail, item)
-    if kind == K_ALL_DIFFERENT:
-        return all_different(S, T, trail, item)
-    if kind == K_XOR:
-        return exclusive_or(S, T, trail, item)
-    if kind == K_CUMULATIVE:
-        return cumulative(S, T, trail, item)
-    return no_overlap(S, T, trail, item)
-
-
 @part(OK(I8, I8, I8))
 def propagate(S: Ints, T: Ints, trail: Ints) -> Int:
     """Run what is queued to the fix point; False, with empty queues, if something failed."""
@@ -88,17 +59,41 @@ def propagate(S: Ints, T: Ints, trail: Ints) -> Int:
         else:
             return True
         T[queued + item] = 0
-        if not run_item(S, T, trail, item):
+        kind = S[S[ITEM_KIND] + item]
+        if kind == K_PRECEDENCE:
+            ok = precedence(S, T, trail, item)
+        elif kind == K_MEMBER:
+            ok = member(S, T, trail, item)
+        elif kind == K_LINEAR:
+            ok = linear(S, T, trail, item)
+        elif kind == K_CLAUSE:
+            ok = clause(S, T, trail, item)
+        elif kind == K_AT_MOST_ONE:
+            ok = at_most_one(S, T, trail, item)
+        elif kind == K_ALTERNATIVE:
+            ok = alternative(S, T, trail, item)
+        elif kind == K_MAX:
+            ok = maximum(S, T, trail, item)
+        elif kind == K_ELEMENT:
+            ok = element(S, T, trail, item)
+        elif kind == K_ALL_DIFFERENT:
+            ok = all_different(S, T, trail, item)
+        elif kind == K_XOR:
+            ok = exclusive_or(S, T, trail, item)
+        elif kind == K_CUMULATIVE:
+            ok = cumulative(S, T, trail, item)
+        else:
+            ok = no_overlap(S, T, trail, item)
+        if not ok:
             clear_queues(S, T)
             return False
 
 
-@part(OK(I8, I8, I8))
-def propagate_all(S: Ints, T: Ints, trail: Ints) -> Int:
-    """Run every item, then what follows, to the fix point."""
+@part(NONE(I8, I8))
+def enqueue_all(S: Ints, T: Ints) -> None:
+    """Have every item run."""
     for item in range(S[NUM_ITEMS]):
         enqueue(S, T, item)
-    return propagate(S, T, trail)
 
 
 @part(INT(I8, I8))

@@ -11,11 +11,9 @@ import numpy as np
 from cpsched.propagation import layout as at
 from cpsched.propagation.entry import (
     forget_changes,
-    objective_bound,
     pop,
-    propagate_all,
+    post,
     push,
-    tighten,
 )
 from cpsched.propagation.reader import Network, read_network
 from cpsched.propagation.rules import DisjunctiveRule
@@ -89,7 +87,7 @@ class Propagator:
         self.row: npt.NDArray[np.int64] = self.network.initial.copy()
         self._trail = np.zeros(0, np.int64)
         self._failures: list[npt.NDArray[np.int64]] = []
-        propagate_all(self.static, self.row, self._trail)
+        post(self.static, self.row, self._trail, -1, 0, 0)
         forget_changes(self.static, self.row)
 
     @property
@@ -112,7 +110,11 @@ class Propagator:
         """Lower bound of the sum minimised, without offset and scaling; None without one."""
         if not self.network.has_objective:
             return None
-        return int(objective_bound(self.static, self.row))
+        begin = int(self.static[at.OBJECTIVE]) + 1
+        count = int(self.static[begin - 1])
+        v, c = self.static[begin : begin + 2 * count].reshape(-1, 2).T
+        ends = self.row[at.HEADER + 2 * v + (c < 0)]
+        return int(c @ ends)
 
     @property
     def level(self) -> int:
@@ -150,7 +152,7 @@ class Propagator:
             raise RuntimeError(f"the state has failed ({self.failure}): pop it first")
         low, high = self.row[at.HEADER + 2 * variable : at.HEADER + 2 * variable + 2]
         return bool(
-            tighten(
+            post(
                 self.static,
                 self.row,
                 self.reserve(),

@@ -79,6 +79,13 @@ class Network:
     intervals: dict[int, int]
     resources: tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
 
+    @property
+    def interval_table(self) -> Ints:
+        """Shape (num_intervals, ``layout.INTERVAL``): the slots of each interval."""
+        begin = self.static[at.INTERVALS]
+        size = at.INTERVAL * self.static[at.NUM_INTERVALS]
+        return self.static[begin : begin + size].reshape(-1, at.INTERVAL)
+
 
 def read_network(
     model: cp_model.CpModel, rules: DisjunctiveRule = DisjunctiveRule.NONE
@@ -260,7 +267,8 @@ class _Reader:
 
     def _literals(self, field: Any) -> list[int]:
         literals = ints(field)
-        self.scope.update(map(_variable, literals))
+        if literals:
+            self.scope.update(map(_variable, literals))
         return literals
 
     def _enforcement(self, constraint: Any) -> list[int]:
@@ -404,9 +412,9 @@ class _Reader:
 
     def _interval(self, index: int, constraint: Any) -> None:
         proto = constraint.interval
-        start, size, end = (
-            self._affine(expr, index) for expr in (proto.start, proto.size, proto.end)
-        )
+        start = self._affine(proto.start, index)
+        size = self._affine(proto.size, index)
+        end = self._affine(proto.end, index)
         enforcement = self._enforcement(constraint)
         presence = self._conjunction(enforcement, index)
         self.interval_scope[index] = self.scope

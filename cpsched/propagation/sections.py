@@ -19,7 +19,10 @@ def ints(field: Any) -> list[int]:
     ``list(field)`` would end in an exception of the wrapper, which takes 2 us, and ``field[-1]``
     is a wrong value.
     """
-    return list(map(field.__getitem__, range(len(field))))
+    count = len(field)
+    if count <= 1:
+        return [field[0]] if count else []
+    return list(map(field.__getitem__, range(count)))
 
 
 class Sections:

@@ -45,7 +45,7 @@ SINGLE_RULES = (
 Bounds = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Case:
     """A model, all its solutions, sorted, and their objectives, None without an objective."""
 
@@ -55,7 +55,7 @@ class Case:
     solutions: npt.NDArray[np.int64]
     objective: npt.NDArray[np.int64] | None
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{self.maker}({self.seed})"
 
     @property
