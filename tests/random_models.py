@@ -6,6 +6,7 @@ but the model, and the contract test compares them.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -304,7 +305,7 @@ def random_model(seed: int) -> cp_model.CpModel:
         model = _Draw(np.random.default_rng([seed, attempt])).model
         if model.validate():
             continue
-        if np.prod([len(domain_values(v)) for v in model.proto.variables]) > BOX_LIMIT:
+        if math.prod(len(domain_values(v)) for v in model.proto.variables) > BOX_LIMIT:
             continue
         found = len(brute_force(model))
         if found <= SOLUTION_LIMIT and (found or not want_solution):
@@ -703,11 +704,11 @@ def _project(rng: np.random.Generator) -> cp_model.CpModel:
 
 
 def _flexible(rng: np.random.Generator) -> cp_model.CpModel:
-    """2-3 jobs of 1-2 operations with alternatives on two machines, as optional intervals."""
+    """2-3 jobs of 1-2 operations with optional intervals on two machines that have maintenance."""
     model = cp_model.CpModel()
     num_jobs = int(rng.integers(2, 4))
     machines: list[list[cp_model.IntervalVar]] = [[], []]
-    horizon = int(rng.integers(4, 9))
+    horizon = int(rng.integers(5, 11))
     last = []
     shared = rng.random() < 0.5
     for job in range(num_jobs):
@@ -739,6 +740,12 @@ def _flexible(rng: np.random.Generator) -> cp_model.CpModel:
             previous = end
         last.append(previous)
     for machine, intervals in enumerate(machines):
+        free = 0
+        for k in range(int(rng.integers(0, 3))):
+            # Not in use for a while: an alternative learns an earliest start of its own.
+            begin, length = free + int(rng.integers(0, 5)), int(rng.integers(1, 3))
+            intervals.append(model.new_fixed_size_interval_var(begin, length, f"m{machine}_{k}"))
+            free = begin + length
         model.add_no_overlap(intervals).with_name(f"machine{machine}")
     makespan = model.new_int_var(0, horizon, "makespan")
     model.add_max_equality(makespan, last)
