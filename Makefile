@@ -8,6 +8,7 @@ comma := ,
 PICTURES := build/demo
 # Compiles the kernels once; they are cached beside the sources, and loaded in a second afterwards.
 WARM := @$(BIN)/python -c "from cpsched.solving import prepare; prepare(lambda: print('== compiling kernels (once)', flush=True))"
+WARM_ALL := @echo "== compiling kernels (half a minute, once)"; $(BIN)/python -c "from cpsched.kernels import compile_all; compile_all()"
 export MPLBACKEND := Agg
 
 .PHONY: demo test
@@ -21,7 +22,7 @@ demo: .venv/plot.stamp
 	$(BIN)/cpsched solve ft10 --time-limit 30 --plot $(PICTURES)/ft10.png
 
 test: .venv/dev.stamp
-	$(WARM)
+	$(WARM_ALL)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -43,5 +44,5 @@ endef
 	@touch $@
 
 .venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
-	$(call install,plot$(comma)dev)
+	$(call install,plot$(comma)rl$(comma)dev)
 	@touch .venv/plot.stamp $@

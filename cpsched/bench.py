@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cpsched import report, solving
-from cpsched.errors import InputError, MethodError
+from cpsched.errors import InputError
 from cpsched.protocols import Callback, Limits
 from cpsched.result import Status, versions
 
@@ -79,13 +79,8 @@ def plan(
     for method in methods:
         solving.check_method(method)
     for case in cases:
-        known = solving.methods(case.instance)
         for method in methods:
-            if method not in known:
-                raise MethodError(
-                    f"method {method} cannot solve {case.instance.name}; "
-                    f"these can: {', '.join(known)}"
-                )
+            solving.check_supported(method, case.instance)
     return [
         Run(case, method, Limits(time_limit, workers, seed))
         for case in cases

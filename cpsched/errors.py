@@ -74,5 +74,9 @@ class MethodError(InputError):
     """A method that exists but cannot solve this kind of instance."""
 
 
+class StopRequestedError(CpschedError):
+    """Work that was given up half-way because somebody asked to stop."""
+
+
 class CheckError(CpschedError):
     """A schedule or placement that a method returned breaks a rule of its own problem: a bug."""

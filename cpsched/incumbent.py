@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from cpsched.result import TracePoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SolutionT = TypeVar("SolutionT")
 
@@ -32,6 +35,7 @@ class Incumbent(Generic[SolutionT]):
         self.bound: int | None = None
         self.solution: SolutionT | None = None
         self.infeasible = False
+        self.reason = ""
         self.source = ""
         self.trace: list[TracePoint] = []
         self.error: BaseException | None = None
@@ -68,8 +72,27 @@ class Incumbent(Generic[SolutionT]):
         """End the solve: nothing more can be gained."""
         self._finished.set()
 
+    def give_up(self, reason: str) -> None:
+        """End the solve: the method cannot go on, *reason* says why in a sentence."""
+        with self._lock:
+            self.reason = reason
+        self._finished.set()
+
+    def run(self, work: Callable[[], None]) -> threading.Thread:
+        """Start *work* in a thread; what it raises ends the solve."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException as error:
+                self.fail(error)
+
+        thread = threading.Thread(target=guarded, daemon=True)
+        thread.start()
+        return thread
+
     def fail(self, error: BaseException) -> None:
-        """End the solve because a method broke; the portfolio re-raises *error*."""
+        """End the solve because a method broke; ``solve`` re-raises *error*."""
         with self._lock:
             self.error = self.error or error
         self._finished.set()

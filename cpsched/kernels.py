@@ -8,6 +8,7 @@ one. Here the folder of the cache is named after the content of every module tha
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import shutil
 import tempfile
@@ -113,3 +114,11 @@ def cache_folder() -> Path:
 def _parents() -> list[Path]:
     user = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return [_PACKAGE / "__pycache__", Path(user) / "cpsched"]
+
+
+def compile_all() -> None:
+    """Load every kernel of the package, compiling those that are not in the cache."""
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        if b"@kernel(" in path.read_bytes() and path != Path(__file__).resolve():
+            parts = path.relative_to(_PACKAGE).with_suffix("").parts
+            importlib.import_module(".".join(("cpsched", *parts)))

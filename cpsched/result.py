@@ -62,7 +62,8 @@ class Result(Generic[SolutionT]):
 
     bound: best proven lower bound on the objective, kept in every status. wall_time: seconds,
     model building included. setup_time: seconds spent before the clock started on compiling
-    kernels (0 unless their cache was cold).
+    kernels (0 unless their cache was cold). reason: why there is no solution, if the method can
+    say it.
     """
 
     instance: str
@@ -76,6 +77,7 @@ class Result(Generic[SolutionT]):
     wall_time: float
     seed: int
     setup_time: float = 0.0
+    reason: str = ""
     versions: dict[str, str] = field(default_factory=lambda: versions())
 
     @property

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cpsched.errors import CheckError, InputError, MethodError, UnknownNameError
+import numpy as np
+
+from cpsched.errors import (
+    CheckError,
+    InputError,
+    MethodError,
+    StopRequestedError,
+    UnknownNameError,
+)
 from cpsched.incumbent import Incumbent
-from cpsched.jobshop.methods import FLEXIBLE, METHODS
+from cpsched.jobshop.methods import METHODS, obstacle
 from cpsched.protocols import Callback, Limits, available_cores
 from cpsched.result import Result, Status, TracePoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from cpsched.jobshop.instance import JobShop
     from cpsched.jobshop.solution import Schedule
@@ -21,13 +30,12 @@ if TYPE_CHECKING:
 _HEARTBEAT = 0.2
 #: Loading compiled kernels from their cache takes less than this many seconds.
 _CACHED_LOAD = 2.0
+_RULE = "rule:"
 
 
 def methods(instance: JobShop | None = None) -> list[str]:
     """Names of the methods that can solve *instance*, or of all methods."""
-    if instance is not None and instance.is_flexible:
-        return list(FLEXIBLE)
-    return list(METHODS)
+    return [name for name in METHODS if instance is None or not obstacle(name, instance)]
 
 
 def check_method(method: str) -> None:
@@ -36,19 +44,39 @@ def check_method(method: str) -> None:
         raise UnknownNameError.of("method", method, METHODS)
 
 
-def prepare(on_compile: Callable[[], None] | None = None) -> float:
-    """Load the kernels, compiling them if their cache is cold.
+def check_supported(method: str, instance: JobShop) -> None:
+    """Raise MethodError, with the methods that can, if *method* cannot solve *instance*.
+
+    UnknownNameError if no method has that name.
+    """
+    check_method(method)
+    known = methods(instance)
+    if method not in known:
+        reason = obstacle(method, instance) or f"cannot solve {instance.name}"
+        raise MethodError(f"method {method} {reason}; these can: {', '.join(known)}")
+
+
+def prepare(
+    on_compile: Callable[[], None] | None = None, methods: Iterable[str] | None = None
+) -> float:
+    """Load the kernels that *methods* (default: all) run, compiling them if their cache is cold.
 
     on_compile: called from another thread if it takes so long that they must be compiling.
     Returns the seconds spent compiling, 0 if the cache was warm.
     """
+    names = list(METHODS if methods is None else methods)
     start = time.perf_counter()
     timer = threading.Timer(_CACHED_LOAD, on_compile or (lambda: None))
     timer.daemon = True
     timer.start()
     try:
-        from cpsched.jobshop import portfolio  # noqa: F401
+        from cpsched.jobshop import bounds  # noqa: F401
         from cpsched.kernels import compiled_now
+
+        if any(name.startswith(_RULE) for name in names):
+            from cpsched import rollout  # noqa: F401
+        if not all(name.startswith(_RULE) for name in names):
+            from cpsched.jobshop import portfolio  # noqa: F401
     finally:
         timer.cancel()
     return time.perf_counter() - start if compiled_now() else 0.0
@@ -97,23 +125,16 @@ def solve(
     """
     from cpsched.checking import check
 
-    check_method(method)
-    if method not in methods(instance):
-        raise MethodError(
-            f"method {method!r} needs one machine per operation, but {instance.name} has "
-            f"operations with a choice; allowed: {', '.join(methods(instance))}"
-        )
+    check_supported(method, instance)
     limits = Limits(time_limit, available_cores() if workers is None else workers, seed)
-    setup_time = prepare()
-    from cpsched.jobshop import portfolio
-
+    setup_time = prepare(methods=[method])
     incumbent: Incumbent[Schedule] = Incumbent(limits.time_limit, stop)
     if hint is not None:
         report = check(instance, hint)
         if report.objective is None or not report.ok:
             raise InputError(f"the hint is no solution of {instance.name}: {report.violations[0]}")
         incumbent.offer(report.objective, hint, "hint")
-    thread = portfolio.start(instance, limits, method, incumbent)
+    thread = _start(instance, limits, method, incumbent)
     try:
         _watch(incumbent, thread, callback)
     except KeyboardInterrupt:
@@ -140,7 +161,51 @@ def solve(
         wall_time=incumbent.elapsed,
         seed=seed,
         setup_time=setup_time,
+        reason=incumbent.reason,
     )
+
+
+def _start(
+    instance: JobShop, limits: Limits, method: str, incumbent: Incumbent[Schedule]
+) -> threading.Thread:
+    if method.startswith(_RULE):
+        return incumbent.run(partial(_follow_rule, instance, limits, method, incumbent))
+    from cpsched.jobshop import portfolio
+
+    return portfolio.start(instance, limits, method, incumbent)
+
+
+def _follow_rule(
+    instance: JobShop, limits: Limits, method: str, incumbent: Incumbent[Schedule]
+) -> None:
+    from cpsched.construct import Outcome, State, compile_formulation
+    from cpsched.construct.rules import RULES
+    from cpsched.jobshop.bounds import lower_bound
+    from cpsched.jobshop.model import formulate
+    from cpsched.rollout import roll_out
+
+    bound = lower_bound(instance)
+    incumbent.raise_bound(bound, "bounds")
+    rule = RULES[method.removeprefix(_RULE)]
+    formulation = formulate(instance, lower_bound=bound)
+
+    def stop() -> bool:
+        return incumbent.done
+
+    try:
+        construction = compile_formulation(formulation, stop=stop)
+    except StopRequestedError:
+        return
+    state: State[Schedule] = State(construction, rule.frame)
+    incumbent.raise_bound(state.bound(), "propagation")
+    rng = np.random.default_rng(limits.seed)
+    outcome = roll_out(state, rule, rng, stop)
+    if outcome is Outcome.FINISHED:
+        solution = state.solution()
+        incumbent.offer(formulation.objective(solution), solution, method)
+        incumbent.finish()
+    elif outcome is Outcome.DEAD_END:
+        incumbent.give_up(f"{method} has come to a dead end: {state.why()}")
 
 
 def _watch(incumbent: Incumbent[Any], thread: threading.Thread, callback: Callback | None) -> None:

@@ -137,7 +137,7 @@ def _execute(
     notes = Console(stderr=True, quiet=quiet, highlight=False)
     done: list[tuple[Run, Record]] = []
     with stop_on_signal() as stop:
-        load_kernels(notes)
+        load_kernels(notes, {run.method for run in plan})
         for run, record, is_new in benchmark.execute(
             plan, file, keep_solutions=keep_solutions, stop=stop
         ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.control import Control
@@ -15,14 +16,15 @@ from cpsched.result import TracePoint
 _START_OF_LINE = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
 
 
-def load_kernels(notes: Console) -> float:
-    """Load the search kernels; say on *notes* if they must be compiled; return the seconds."""
+def load_kernels(notes: Console, methods: Iterable[str]) -> float:
+    """Load the kernels of *methods*; say on *notes* if they must compile; return the seconds."""
     from cpsched import solving
 
     return solving.prepare(
         on_compile=lambda: notes.print(
-            "compiling the search kernels: once after installation, some ten seconds"
-        )
+            "compiling the kernels: once after installation, some ten seconds"
+        ),
+        methods=methods,
     )
 
 

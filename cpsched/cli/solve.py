@@ -16,7 +16,7 @@ from cpsched.cli.files import OutputFile, emit
 from cpsched.cli.interrupt import stop_on_signal
 from cpsched.cli.sources import STDIN, best_known, read_instances
 from cpsched.cli.tables import print_table
-from cpsched.errors import InputError, MethodError
+from cpsched.errors import InputError
 from cpsched.protocols import Limits, available_cores
 from cpsched.result import Status
 
@@ -158,22 +158,11 @@ class Task:
         if picture is not None and len(instances) > 1:
             raise InputError(f"--plot draws one instance, {len(instances)} are given")
         for instance in instances:
-            check_supported(method, instance)
+            solving.check_supported(method, instance)
         hints: list[Schedule | None] = [None] * len(instances)
         if hint is not None:
             hints = [_read_hint(hint, instance) for instance in instances]
         return cls(instances, hints, limits, method, results, picture)
-
-
-def check_supported(method: str, instance: JobShop) -> None:
-    """Raise MethodError if *method* cannot solve *instance*."""
-    from cpsched import solving
-
-    known = solving.methods(instance)
-    if method not in known:
-        raise MethodError(
-            f"method {method} cannot solve {instance.name}; these can: {', '.join(known)}"
-        )
 
 
 def _read_hint(source: str, instance: JobShop) -> Schedule:
@@ -212,7 +201,7 @@ def _solve_all(task: Task, stop: threading.Event, notes: Console) -> Iterator[re
     from cpsched import solving
     from cpsched.cli.live import LiveLine, load_kernels
 
-    setup = load_kernels(notes)
+    setup = load_kernels(notes, [task.method])
     limits, total = task.limits, len(task.instances)
     for position, (instance, hint) in enumerate(zip(task.instances, task.hints, strict=True)):
         if stop.is_set():
@@ -285,6 +274,8 @@ def _explain(task: Task, entries: Sequence[report.Entry]) -> int:
         reasons.append(
             f"{result.instance}: " + ("no solution exists" if proven else "no solution was found")
         )
+        if result.reason:
+            reasons.append(result.reason)
     elif missing:
         names = ", ".join(result.instance for result in missing[:5])
         reasons.append(f"{len(missing)} instances without a solution: {names}")

@@ -12,15 +12,21 @@ import numpy as np
 from cpsched.construct import layout as at
 from cpsched.construct.kernels import begin
 from cpsched.construct.precedence import Precedence, precedences
-from cpsched.errors import InputError
+from cpsched.errors import InputError, StopRequestedError
 from cpsched.formulation import Assign, Formulation, Reject, Start
-from cpsched.propagation import DisjunctiveRule, Network, Propagator, read_network
+from cpsched.propagation import (
+    DisjunctiveRule,
+    InfeasibleModelError,
+    Network,
+    Propagator,
+    read_network,
+)
 from cpsched.propagation import layout as net
 from cpsched.propagation.entry import forget_changes
 from cpsched.propagation.sections import Ints, Sections, ints
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
@@ -63,19 +69,24 @@ class Construction:
 
 
 def compile_formulation(
-    formulation: Formulation[Any], rules: DisjunctiveRule = DisjunctiveRule.NONE
+    formulation: Formulation[Any],
+    rules: DisjunctiveRule = DisjunctiveRule.NONE,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Construction:
-    """Construction of *formulation*, with the disjunctive *rules* on.
+    """Construction of *formulation*, with the disjunctive *rules* on; stop: see ``read_network``.
 
-    Raises InputError if root propagation proves that the model has no solution, and as
+    Raises InfeasibleModelError if root propagation proves that the model has no solution, and as
     ``read_network`` does.
     """
-    return _Compiler(formulation, read_network(formulation.model, rules)).compile()
+    return _Compiler(formulation, read_network(formulation.model, rules, stop), stop).compile()
 
 
 class _Compiler:
-    def __init__(self, formulation: Formulation[Any], network: Network) -> None:
+    def __init__(
+        self, formulation: Formulation[Any], network: Network, stop: Callable[[], bool]
+    ) -> None:
         self.formulation = formulation
+        self.stop = stop
         self.network = network
         self.decisions = formulation.decisions
         self.constraints = list(formulation.model.proto.constraints)
@@ -91,6 +102,7 @@ class _Compiler:
         self.task_of = self._tasks()
         task = np.array(self.task_of, dtype=np.int64)
         self.num_tasks = max(self.task_of, default=-1) + 1
+        self._poll()
         task_of_interval = np.full(len(self.intervals), -1)
         task_of_interval[self.reference[self.starts]] = task[self.starts]
         precedence = precedences(
@@ -100,6 +112,7 @@ class _Compiler:
             self._literals_of_tasks(),
             self.num_tasks,
         )
+        self._poll()
         tail, tail_tasks = self._tails(precedence, task)
         due, weight = self.formulation.due, self.formulation.weight
         columns = np.broadcast_arrays(
@@ -114,10 +127,11 @@ class _Compiler:
         )
         table = np.stack(columns, axis=1).astype(np.int64)
         nodes, edges = self._nodes()
+        self._poll()
         static, root = self._lay_out(precedence, task, table, nodes, edges)
         if not begin(static, root, np.zeros(0, np.int64)):
             failure = Propagator(self.network).failure
-            raise InputError(f"the model has no solution: {failure}")
+            raise InfeasibleModelError(f"the model has no solution: {failure}")
         forget_changes(static, root)
         static[at.SCALE] = self._scale(root, table)
         static[at.WORST] = self._worst(root)
@@ -140,6 +154,10 @@ class _Compiler:
             edges=_read_only(edges[:, :2].T),
             arcs=_read_only(self._arcs(order, task)),
         )
+
+    def _poll(self) -> None:
+        if self.stop():
+            raise StopRequestedError("preparing the decisions was stopped")
 
     # Decisions and tasks -------------------------------------------------------------------------
 

@@ -79,7 +79,7 @@ def formulation_of(
         )
     variables: list[int] = []
     coefficients: list[int] = []
-    if model.has_objective():
+    if model.proto.has_objective():
         objective = model.proto.objective
         variables, coefficients = list(objective.vars), list(objective.coeffs)
 

@@ -9,7 +9,9 @@ import numpy as np
 
 from cpsched.construct import layout as at
 from cpsched.construct.compile import Construction, compile_formulation
+from cpsched.construct.frames import Frame as Frame
 from cpsched.construct.kernels import look_around, step
+from cpsched.construct.terms import NUM_TERMS, legal_terms
 from cpsched.propagation import DisjunctiveRule, Propagator
 from cpsched.propagation.entry import forget_changes
 from cpsched.propagation.layout import PROBING
@@ -20,23 +22,6 @@ if TYPE_CHECKING:
     from cpsched.formulation import Formulation, Values
 
 SolutionT = TypeVar("SolutionT")
-
-
-class Frame(enum.StrEnum):
-    """Which eligible decisions are legal; only starts are restricted, but for ``NEXT``.
-
-    ``ALL``: every interval all of whose predecessors have started. ``ACTIVE``: the conflict set of
-    Giffler & Thompson (1960): those on the resource of the earliest possible completion that could
-    start before it. ``NONDELAY``: those that can start earliest. ``WAIT``: the same, or waiting
-    for the next event (Tassel et al. 2023). ``NEXT``: the decisions of the first undecided task,
-    in the model's order.
-    """
-
-    ALL = "all"
-    ACTIVE = "active"
-    NONDELAY = "nondelay"
-    WAIT = "wait"
-    NEXT = "next"
 
 
 FRAME_CODES = {
@@ -92,8 +77,9 @@ class State(Generic[SolutionT]):
         self.formulation: Formulation[SolutionT] = self.construction.formulation
         self.frame = Frame(frame)
         self.static = self.construction.static
-        self.propagator = Propagator(self.construction.network)
-        self.row = self.propagator.row = self.construction.root.copy()
+        self.row = self.construction.root.copy()
+        self.propagator = Propagator(self.construction.network, row=self.row)
+        # The network's own array with the decisions behind it.
         self.propagator.static = self.static
         self._scratch = np.zeros(len(self.row) if probe else 0, np.int64)
         self.row[PROBING] = int(probe)
@@ -190,8 +176,6 @@ class State(Generic[SolutionT]):
 
     def terms(self) -> npt.NDArray[np.float64]:
         """What rules score, a row per legal decision but waiting; see ``rules.TERMS``."""
-        from cpsched.construct.terms import NUM_TERMS, legal_terms
-
         table = np.empty((int(self.row[at.NUM_LEGAL]), NUM_TERMS))
         legal_terms(self.static, self.row, table)
         return table

@@ -1,4 +1,8 @@
-"""One roll-out kernel for dispatching rules: schedules are built operation by operation.
+"""The quick start of the local search: linear dispatching rules in one kernel.
+
+A shortcut of ``cpsched.rollout``, which is what ``rule:NAME`` runs: without a model and without
+propagation. A test holds the schedules of the two equal; only an operation of duration 0 comes
+behind the last one of its machine here, where the model lets it start together with another.
 
 A rule gives every candidate a score; the highest is dispatched, at its earliest start. The frame
 says which operations are candidates (one per job, its next one):
@@ -17,7 +21,6 @@ from numba import types
 
 from cpsched.jobshop.graph import BOOL, I4, INT, U4, U8, IndexArray, WordArray
 from cpsched.jobshop.randomness import random_word
-from cpsched.jobshop.rules import TERMS
 from cpsched.kernels import kernel
 
 if TYPE_CHECKING:
@@ -25,6 +28,23 @@ if TYPE_CHECKING:
     from cpsched.jobshop.instance import IntArray
 
 F8 = types.float64[::1]
+
+#: Terms of a linear score, all of a candidate operation: its duration; the remaining work of its
+#: job (this operation included); the remaining number of operations (included); the time its job
+#: became ready; its earliest start; a uniform random number in [0, 1).
+TERMS = ("duration", "remaining_work", "remaining_ops", "ready", "start", "random")
+
+#: Weights of the terms by name of the rule in ``cpsched.construct.rules``.
+WEIGHTS = {
+    "spt": {"duration": -1.0},
+    "lpt": {"duration": 1.0},
+    "mwkr": {"remaining_work": 1.0},
+    "lwkr": {"remaining_work": -1.0},
+    "mopnr": {"remaining_ops": 1.0},
+    "lopnr": {"remaining_ops": -1.0},
+    "fifo": {"ready": -1.0},
+    "random": {"random": 1.0},
+}
 
 
 @kernel(INT(I4, U4, I4, INT, F8, BOOL, U8, I4, U4))

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from cpsched.jobshop.rules import RULES
+from typing import TYPE_CHECKING
+
+from cpsched.construct.rules import RULES
+
+if TYPE_CHECKING:
+    from cpsched.jobshop.instance import JobShop
 
 #: Method by name, with one line on what it does.
 METHODS: dict[str, str] = {
@@ -12,5 +17,12 @@ METHODS: dict[str, str] = {
     **{f"rule:{rule.name}": f"dispatching rule: {rule.meaning}" for rule in RULES.values()},
 }
 
-#: Methods that can also choose among the machines of a flexible job shop.
-FLEXIBLE = ("auto", "cpsat")
+
+def obstacle(method: str, instance: JobShop) -> str:
+    """What *method*, one of ``METHODS``, needs that *instance* does not have; empty if nothing."""
+    if method == "tabu" and instance.is_flexible:
+        return f"needs one machine per operation, {instance.name} has operations with a choice"
+    # Due dates are no part of a job shop yet.
+    if method.startswith("rule:") and RULES[method.removeprefix("rule:")].needs_due:
+        return f"needs due dates, {instance.name} has none"
+    return ""

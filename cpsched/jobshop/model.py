@@ -67,7 +67,35 @@ def formulate(
         decode=model.decode,
         encode=model.encode,
         objective=lambda schedule: schedule.makespan,
+        features=features(instance),
     )
+
+
+def features(instance: JobShop) -> npt.NDArray[np.float32]:
+    """What a policy may want to know of each mode beyond the model; shape (num_modes, 4), in 0..1.
+
+    Columns: place of the operation in its job; operations of its job / those of the longest; load
+    of the machine / the largest, every operation shared equally among its modes; 1 / number of
+    modes of the operation.
+    """
+    counts = np.diff(instance.mode_ptr)
+    op = np.repeat(np.arange(instance.num_ops), counts)
+    length = np.diff(instance.job_ptr)
+    job = instance.job[op]
+    place = (op - instance.job_ptr[job] + 1) / np.maximum(1, length[job])
+    share = 1.0 / counts[op]
+    load = np.bincount(
+        instance.mode_machine,
+        weights=instance.mode_duration * share,
+        minlength=instance.num_machines,
+    )
+    columns = (
+        place,
+        length[job] / max(1, int(length.max(initial=0))),
+        load[instance.mode_machine] / max(1.0, float(load.max(initial=0.0))),
+        share,
+    )
+    return np.stack(columns, axis=1).astype(np.float32)
 
 
 class _JobShopModel:

@@ -1,22 +1,20 @@
-"""The methods that solve a job shop, and the portfolio that runs them under one clock."""
+"""The exact and local-search methods of the job shop, and the portfolio of them."""
 
 from __future__ import annotations
 
-import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
 from cpsched import cpsat
 from cpsched.jobshop.arrays import Arrays
 from cpsched.jobshop.bounds import lower_bound
-from cpsched.jobshop.dispatch import roll_out
+from cpsched.jobshop.dispatch import WEIGHTS, roll_out
 from cpsched.jobshop.model import formulate
 from cpsched.jobshop.population import Population, SearchParams
 from cpsched.jobshop.proof import Prover
-from cpsched.jobshop.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import threading
 
     from cpsched.incumbent import Incumbent
     from cpsched.jobshop.instance import JobShop
@@ -27,35 +25,12 @@ if TYPE_CHECKING:
 def start(
     instance: JobShop, limits: Limits, method: str, incumbent: Incumbent[Schedule]
 ) -> threading.Thread:
-    """Start *method*, one of ``methods.METHODS``, on *incumbent*; returns the running thread."""
-    if method.startswith("rule:"):
-        name = method.removeprefix("rule:")
-        work = partial(_rule, instance, name, limits, incumbent)
-    elif method == "cpsat" or instance.is_flexible:
+    """Start auto, cpsat or tabu on *incumbent*; returns the running thread."""
+    if method == "cpsat" or instance.is_flexible:
         work = partial(_exact, instance, limits, incumbent)
     else:
         work = partial(_local_search, instance, limits, incumbent, prove=method == "auto")
-    return _thread(work, incumbent)
-
-
-def _thread(work: Callable[[], None], incumbent: Incumbent[Schedule]) -> threading.Thread:
-    def guarded() -> None:
-        try:
-            work()
-        except BaseException as error:
-            incumbent.fail(error)
-
-    thread = threading.Thread(target=guarded, daemon=True)
-    thread.start()
-    return thread
-
-
-def _rule(instance: JobShop, name: str, limits: Limits, incumbent: Incumbent[Schedule]) -> None:
-    arrays = Arrays(instance)
-    incumbent.raise_bound(lower_bound(instance), "bounds")
-    makespan, order = roll_out(arrays, RULES[name].weights, seed=limits.seed)
-    incumbent.offer(makespan, arrays.schedule(order), f"rule:{name}")
-    incumbent.finish()
+    return incumbent.run(work)
 
 
 def _exact(instance: JobShop, limits: Limits, incumbent: Incumbent[Schedule]) -> None:
@@ -72,9 +47,9 @@ def _exact(instance: JobShop, limits: Limits, incumbent: Incumbent[Schedule]) ->
 STARTS = (
     ({"duration": -1.0, "remaining_work": 0.4, "start": -2.0}, False),
     ({"duration": -1.0, "remaining_work": 0.4, "start": -2.0}, True),
-    (RULES["mwkr"].weights, False),
-    (RULES["mopnr"].weights, False),
-    (RULES["spt"].weights, False),
+    (WEIGHTS["mwkr"], False),
+    (WEIGHTS["mopnr"], False),
+    (WEIGHTS["spt"], False),
 )
 
 
@@ -106,7 +81,7 @@ def _local_search(
     # The first thread alternates between tabu search and proof, the others only search.
     work = [between] + [None] * (limits.workers - 1)
     threads = [
-        _thread(partial(population.search, limits.seed * 1_000 + k, extra), incumbent)
+        incumbent.run(partial(population.search, limits.seed * 1_000 + k, extra))
         for k, extra in enumerate(work)
     ]
     try:

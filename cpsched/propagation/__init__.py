@@ -2,6 +2,7 @@
 
 from cpsched.propagation.propagator import Failure as Failure
 from cpsched.propagation.propagator import Propagator as Propagator
+from cpsched.propagation.reader import InfeasibleModelError as InfeasibleModelError
 from cpsched.propagation.reader import InvalidModelError as InvalidModelError
 from cpsched.propagation.reader import Network as Network
 from cpsched.propagation.reader import UnsupportedConstraintError as UnsupportedConstraintError

@@ -75,7 +75,9 @@ SLOTS, PROBING, WIDTH = 12, 13, 14
 # Kinds of items ---------------------------------------------------------------------------------
 #: x + c <= y: x, c, y.
 K_PRECEDENCE = 0
-#: One interval in one no-overlap: no-overlap item's data index, position.
+#: One interval in one no-overlap: no-overlap item's data index; position; variable of its start if
+#: it is that plus an offset, present for sure and of constant size, else -1; the offset; offset in
+#: T of the sorted fixed intervals.
 K_MEMBER = 1
 #: lo <= sum a x <= hi: enforcement literals, terms, lo, hi, domain intervals (0 if one); then the
 #: literals, the terms (x, a), the domain.

@@ -164,6 +164,15 @@ def fit(S: Ints, T: Ints, trail: Ints, fixed: Int, interval: Int, item: Int) -> 
 def member(S: Ints, T: Ints, trail: Ints, item: Int) -> Int:
     """Propagate what became of one interval in one no-overlap."""
     data = S[S[ITEM_DATA] + item]
+    sure = S[data + 2]
+    if sure >= 0:
+        # The usual case of a dispatcher: free, and behind all that is fixed.
+        soonest = T[HEADER + 2 * sure]
+        if soonest < T[HEADER + 2 * sure + 1]:
+            place = S[data + 4]
+            n = T[place]
+            if n == 0 or T[place + 2 * n] <= soonest + S[data + 3]:
+                return True
     whole, position = S[data], S[data + 1]
     count, fixed, flags, members = S[whole], S[whole + 1], S[whole + 2], S[whole + 3]
     if T[flags + position] != FREE:

@@ -68,6 +68,8 @@ class Propagator:
         What to propagate, or a ``Network`` read from it.
     rules
         Rules beyond pairs of intervals for every no-overlap.
+    row
+        State to go on from, already propagated; a new one if None.
 
     Raises
     ------
@@ -81,13 +83,16 @@ class Propagator:
         self,
         model: cp_model.CpModel | Network,
         rules: DisjunctiveRule = DisjunctiveRule.NONE,
+        *,
+        row: npt.NDArray[np.int64] | None = None,
     ) -> None:
         self.network = model if isinstance(model, Network) else read_network(model, rules)
         self.static = self.network.static
-        self.row: npt.NDArray[np.int64] = self.network.initial.copy()
+        self.row = self.network.initial.copy() if row is None else row
         self._trail = np.zeros(0, np.int64)
         self._failures: list[npt.NDArray[np.int64]] = []
-        post(self.static, self.row, self._trail, -1, 0, 0)
+        if row is None:
+            post(self.static, self.row, self._trail, -1, 0, 0)
         forget_changes(self.static, self.row)
 
     @property

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ortools.sat.python import cp_model
 
-from cpsched.errors import InputError
+from cpsched.errors import InputError, StopRequestedError
 from cpsched.propagation import layout as at
 from cpsched.propagation.rules import DisjunctiveRule
 from cpsched.propagation.sections import Ints, Sections, flat, ints
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 #: Sums of a linear constraint stay within this, so that no kernel overflows.
 MAX_SPAN = 2**61
@@ -33,6 +33,8 @@ _KINDS = (
 )  # fmt: skip
 #: What says whether a kind is set. Reading another kind's field would set it, and drop what is.
 _HAS = tuple((kind, f"has_{kind}") for kind in _KINDS)
+#: Constraints between two looks at whether to stop.
+_POLL = 1024
 _NO_ENFORCEMENT = ("no_overlap", "cumulative", "exactly_one", "at_most_one")
 
 _Term = tuple[int, int]
@@ -46,6 +48,10 @@ _NO_LIMIT = int(cp_model.INT_MAX)
 
 class UnsupportedConstraintError(InputError):
     """A constraint, or a part of one, that the propagator does not know; the message names it."""
+
+
+class InfeasibleModelError(InputError):
+    """A model of which propagation alone proves that it has no solution; the message says why."""
 
 
 class InvalidModelError(InputError):
@@ -88,9 +94,13 @@ class Network:
 
 
 def read_network(
-    model: cp_model.CpModel, rules: DisjunctiveRule = DisjunctiveRule.NONE
+    model: cp_model.CpModel,
+    rules: DisjunctiveRule = DisjunctiveRule.NONE,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Network:
     """Network of *model* with the disjunctive *rules* on.
+
+    stop: asked now and then (100,000 intervals take seconds); StopRequestedError once it says so.
 
     Raises UnsupportedConstraintError for a constraint or objective that the propagator does not
     know, InvalidModelError for a model that CP-SAT refuses.
@@ -98,7 +108,7 @@ def read_network(
     problem = model.validate()
     if problem:
         raise InvalidModelError(f"CP-SAT refuses the model: {' '.join(problem.split())}")
-    return _Reader(model.proto, rules).read()
+    return _Reader(model.proto, rules, stop).read()
 
 
 class _Items:
@@ -152,8 +162,9 @@ def _variable(ref: int) -> int:
 class _Reader:
     """Collects variables, items and intervals, then lays them out."""
 
-    def __init__(self, proto: Any, rules: DisjunctiveRule) -> None:
+    def __init__(self, proto: Any, rules: DisjunctiveRule, stop: Callable[[], bool]) -> None:
         self.proto = proto
+        self.stop = stop
         self.rules = rules
         self.domains: list[list[int]] = []
         self.low: list[int] = []
@@ -184,7 +195,9 @@ class _Reader:
         # Intervals first: others refer to them, wherever they stand.
         first = [index for index, kind in enumerate(kinds) if kind == "interval"]
         then = [index for index, kind in enumerate(kinds) if kind != "interval"]
-        for index in first + then:
+        for count, index in enumerate(first + then):
+            if count % _POLL == 0 and self.stop():
+                raise StopRequestedError("reading the model was stopped")
             constraint, kind = constraints[index], kinds[index]
             self.scope = set()
             if kind == "none":
@@ -601,8 +614,12 @@ class _Reader:
             whole = static.add([count, fixed, flags, entries])
             self.whole.append(whole)
             first = len(items)
-            for position in range(count):
-                items.add(at.K_MEMBER, (whole, position), source)
+            presence = rows[:, at.PRESENCE]
+            sure = plain & (low[v] == high[v]) & (presence >= 0) & (low[presence] == 1)
+            starts = np.where(sure, rows[:, at.START], -1).tolist()
+            offsets = rows[:, at.START + 2].tolist()
+            for position, (start, offset) in enumerate(zip(starts, offsets, strict=True)):
+                items.add(at.K_MEMBER, (whole, position, start, offset, fixed), source)
             variables, positions = self._moving(members)
             for pair in (items.lower, items.upper):
                 pair[0].extend(variables.tolist())

@@ -41,7 +41,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         )
 
     monkeypatch.setattr(solving, "solve", solve)
-    monkeypatch.setattr(solving, "prepare", lambda on_compile=None: 0.0)
+    monkeypatch.setattr(solving, "prepare", lambda **_: 0.0)
     return made
 
 

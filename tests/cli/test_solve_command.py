@@ -205,7 +205,7 @@ def test_a_stop_ends_the_list_and_keeps_what_was_found(
 def test_first_compilation_is_announced_and_reported(
     cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tiny_file: Path
 ) -> None:
-    def prepare(on_compile: Callable[[], None] | None = None) -> float:
+    def prepare(on_compile: Callable[[], None] | None = None, **_: object) -> float:
         if on_compile is None:  # within solve(), where the kernels are loaded by now
             return 0.0
         on_compile()

@@ -15,15 +15,14 @@ from cpsched.instances import library
 from cpsched.jobshop import tabu
 from cpsched.jobshop.arrays import Arrays
 from cpsched.jobshop.bounds import lower_bound, preemptive_bound
-from cpsched.jobshop.dispatch import roll_out
+from cpsched.jobshop.dispatch import WEIGHTS, roll_out
 from cpsched.jobshop.graph import evaluate, insert_after, insert_before, link
 from cpsched.jobshop.instance import JobShop
 from cpsched.jobshop.relinking import distance, relink
-from cpsched.jobshop.rules import RULES
 
 
 def random_order(arrays: Arrays, seed: int) -> np.ndarray:
-    return roll_out(arrays, RULES["random"].weights, active=True, seed=seed)[1]
+    return roll_out(arrays, WEIGHTS["random"], active=True, seed=seed)[1]
 
 
 def sequences(arrays: Arrays, order: np.ndarray) -> list[list[int]]:
@@ -280,12 +279,12 @@ def test_bound_of_a_flexible_job_shop() -> None:
     assert lower_bound(shop) == 5
 
 
-@given(job_shops(), st.sampled_from(sorted(RULES)), st.booleans())
+@given(job_shops(), st.sampled_from(sorted(WEIGHTS)), st.booleans())
 def test_roll_outs_are_schedules_of_their_frame(
     instance: JobShop, rule: str, active: bool
 ) -> None:
     arrays = Arrays(instance)
-    makespan, order = roll_out(arrays, RULES[rule].weights, active=active, seed=3)
+    makespan, order = roll_out(arrays, WEIGHTS[rule], active=active, seed=3)
     schedule = arrays.schedule(order)
     assert check(instance, schedule).ok
     assert schedule.makespan == makespan
@@ -307,7 +306,7 @@ def test_roll_outs_are_schedules_of_their_frame(
     ("rule", "expected"), [("mwkr", 1491), ("spt", 1462), ("mopnr", 1438), ("fifo", 1486)]
 )
 def test_rules_on_ta01(rule: str, expected: int) -> None:
-    makespan, _ = roll_out(Arrays(library.load("ta01")), RULES[rule].weights)
+    makespan, _ = roll_out(Arrays(library.load("ta01")), WEIGHTS[rule])
     assert makespan == expected
 
 

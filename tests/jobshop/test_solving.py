@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from random_shops import job_shops
 
 import cpsched
-from cpsched import solving
+from cpsched import rollout, solving
 from cpsched.checking import check
+from cpsched.construct import Outcome, State
 from cpsched.errors import CheckError, InputError, MethodError, UnknownNameError
 from cpsched.incumbent import Incumbent
 from cpsched.instances import generate
@@ -86,13 +87,44 @@ def test_portfolio_agrees_with_cp_sat(instance: JobShop, seed: int) -> None:
     assert exact.objective == result.objective
 
 
-@pytest.mark.parametrize("method", [m for m in solving.methods() if m.startswith("rule:")])
+def rules_for(instance: JobShop) -> list[str]:
+    return [method for method in solving.methods(instance) if method.startswith("rule:")]
+
+
+@pytest.mark.parametrize("method", rules_for(FLEXIBLE))
 def test_rules_are_instant_and_repeatable(method: str) -> None:
+    for instance in (cpsched.read("la21"), FLEXIBLE):
+        results = [cpsched.solve(instance, method=method, seed=7) for _ in range(2)]
+        assert_honest(instance, results[0])
+        assert results[0].solution == results[1].solution
+        assert results[0].wall_time < 1
+        assert results[0].trace[-1].source == method
+
+
+def test_the_seed_is_what_the_random_rule_draws_from() -> None:
     instance = cpsched.read("la21")
-    results = [cpsched.solve(instance, method=method, seed=7) for _ in range(2)]
-    assert_honest(instance, results[0])
-    assert results[0].solution == results[1].solution
-    assert results[0].wall_time < 1
+    found = {cpsched.solve(instance, method="rule:random", seed=seed).objective for seed in (1, 2)}
+    assert len(found) == 2
+
+
+def test_rules_fit_flexible_shops_and_due_dates_fit_none() -> None:
+    classic = cpsched.read("ft06")
+    assert rules_for(classic) == rules_for(FLEXIBLE)
+    assert {"rule:spt", "rule:mor", "rule:lrpt"} <= set(rules_for(classic))
+    every = {method for method in solving.methods() if method.startswith("rule:")}
+    assert every - set(rules_for(classic)) == {"rule:edd", "rule:mdd", "rule:atc"}
+    with pytest.raises(MethodError, match="method rule:edd needs due dates, ft06 has none"):
+        cpsched.solve(classic, method="rule:edd")
+
+
+def test_a_rule_in_a_dead_end_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollout, "roll_out", lambda *_, **__: Outcome.DEAD_END)
+    monkeypatch.setattr(State, "why", lambda _: "no way on")
+    result = cpsched.solve(cpsched.read("ft06"), method="rule:spt")
+    assert (result.status, result.solution) == (Status.UNKNOWN, None)
+    assert result.reason == "rule:spt has come to a dead end: no way on"
+    assert result.bound == 52
+    assert result.wall_time < 1
 
 
 def test_tabu_does_not_use_cp_sat() -> None:
@@ -107,12 +139,12 @@ def test_flexible_job_shop() -> None:
     result = cpsched.solve(FLEXIBLE, time_limit=20, workers=1)
     assert_honest(FLEXIBLE, result)
     assert (result.status, result.objective) == (Status.OPTIMAL, 6)
-    with pytest.raises(MethodError, match="allowed: auto, cpsat"):
+    with pytest.raises(MethodError, match=r"one machine per operation.* can: auto, cpsat, rule"):
         cpsched.solve(FLEXIBLE, method="tabu")
 
 
 @pytest.mark.parametrize("size", [(15, 15), (50, 20), (100, 100)])
-@pytest.mark.parametrize("method", ["auto", "cpsat", "tabu"])
+@pytest.mark.parametrize("method", ["auto", "cpsat", "tabu", "rule:mwkr"])
 def test_the_time_limit_is_wall_time(size: tuple[int, int], method: str) -> None:
     instance = generate.uniform(*size, seed=1)
     before = time.perf_counter()
@@ -123,7 +155,8 @@ def test_the_time_limit_is_wall_time(size: tuple[int, int], method: str) -> None
     if result.solution is not None:
         assert_honest(instance, result)
     else:
-        assert (method, result.status) == ("cpsat", Status.UNKNOWN)
+        assert method in ("cpsat", "rule:mwkr")
+        assert result.status is Status.UNKNOWN
         assert result.bound is not None
 
 
