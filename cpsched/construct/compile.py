@@ -427,9 +427,9 @@ class _Compiler:
         return max(1, longest, cost, *loads)
 
     def _worst(self, root: Values) -> int:
-        """Largest value of the objective under the bounds at the root."""
+        """One more than the largest value of the objective under the bounds at the root."""
         at_v = net.HEADER
-        return sum(
+        return 1 + sum(
             max(c * int(root[at_v + 2 * v]), c * int(root[at_v + 2 * v + 1]))
             for v, c in self._objective()
         )

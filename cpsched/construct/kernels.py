@@ -151,10 +151,15 @@ def post_decision(S: Ints, T: Ints, trail: Ints, d: Int) -> Int:
     kind, ref = S[at + KIND], S[at + REFERENCE]
     if kind == START:
         row = S[INTERVALS] + INTERVAL * ref
+        # What its presence implies, such as an equality with the start of a task whose alternative
+        # it is, may move its earliest start.
+        if literal(T, S[row + PRESENCE]) <= 0 and not (
+            set_true(S, T, trail, S[row + PRESENCE], -1) and propagate(S, T, trail)
+        ):
+            return False
         start = earliest_start(S, T, ref)
         return (
-            set_true(S, T, trail, S[row + PRESENCE], -1)
-            and expr_at_least(S, T, trail, row + START_EXPR, start, -1)
+            expr_at_least(S, T, trail, row + START_EXPR, start, -1)
             and expr_at_most(S, T, trail, row + START_EXPR, lowest(S, T, row + START_EXPR), -1)
             and expr_at_most(S, T, trail, row + SIZE, lowest(S, T, row + SIZE), -1)
         )

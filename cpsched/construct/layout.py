@@ -45,7 +45,8 @@ T_ELIGIBLE, T_PLACE, T_LEGAL, T_NODES, T_DECIDED = (
     CONSTRUCT + 19,
 )
 
-#: Greatest value of the objective's sum under the root's bounds.
+#: One more than the greatest value of the objective's sum under the root's bounds: what a dead end
+#: counts as.
 WORST = CONSTRUCT + 20
 
 # Slots of one decision in S ----------------------------------------------------------------------

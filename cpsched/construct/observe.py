@@ -206,8 +206,8 @@ def step_shown(
     """Take legal decision *d* and bring the observation up to date.
 
     Returns the drop of the objective's bound, which sums to the first bound less the final
-    objective over an episode; a dead end counts as the worst objective there is. NaN if *d* is not
-    legal: then nothing happened.
+    objective over an episode; a dead end counts as one more than the worst there is. NaN if *d* is
+    not legal: then nothing happened.
     """
     if d < 0 or d > S[NUM_DECISIONS] or mask[d] == 0:
         return np.nan

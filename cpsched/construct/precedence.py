@@ -56,6 +56,9 @@ def precedences(
         Number of tasks.
     """
     order_of = _OrderOf(network, task_of, literals_of)
+    for constraint in constraints if max(task_of, default=-1) >= 0 else ():
+        if constraint.has_linear() and len(constraint.enforcement_literal):
+            order_of.tie(constraint)
     successors: list[list[int]] = [[] for _ in range(num_tasks)]
     for constraint in constraints if max(task_of, default=-1) >= 0 else ():
         if constraint.has_linear():
@@ -92,6 +95,28 @@ class _OrderOf:
                 if task >= 0 and a == 1 and v < num_variables:
                     for place in places:
                         place[v] = task if place[v] in (_NO_TASK, task) else _SEVERAL_TASKS
+
+    def tie(self, constraint: Any) -> None:
+        """Note the variables that an alternative is tied to by an equality that it enforces.
+
+        That is how a task with alternatives is written whose alternatives have variables of their
+        own: ``start == local_start`` if the alternative is taken.
+        """
+        linear = constraint.linear
+        coefficients, domain = ints(linear.coeffs), ints(linear.domain)
+        if sorted(coefficients) != [-1, 1] or domain != [0, 0]:
+            return
+        literals = ints(constraint.enforcement_literal)
+        for places in (self.starting, self.touching):
+            one, other = ints(linear.vars)
+            for local, tied in ((one, other), (other, one)):
+                task = places[local]
+                if (
+                    task >= 0
+                    and places[tied] == _NO_TASK
+                    and self.literals_of.get(task, set()).issuperset(literals)
+                ):
+                    places[tied] = task
 
     def pairs(self, constraint: Any) -> list[tuple[int, int]]:
         """Pairs of tasks, the first before the second, that a linear constraint orders."""

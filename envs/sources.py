@@ -1,0 +1,107 @@
+"""From what a user has (a name, a file, an instance, a model) to a formulation with decisions."""
+
+from __future__ import annotations
+
+import enum
+import os
+from typing import TYPE_CHECKING, Any
+
+from ortools.sat.python import cp_model
+
+from cpsched.construct import (
+    Frame,
+    assignment_decisions,
+    formulation_of,
+    schedule_decisions,
+)
+from cpsched.errors import InputError, UnknownNameError
+from cpsched.formulation import Assign, Formulation, Start
+from cpsched.instances import read
+from cpsched.jobshop.model import formulate as formulate_job_shop
+from cpsched.protocols import Instance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: Builds the formulation of an instance, by the name of its family.
+_FORMULATE = {"jobshop": formulate_job_shop}
+
+
+class Kind(enum.StrEnum):
+    """What is decided: when intervals start, or which literals are true."""
+
+    SCHEDULE = "schedule"
+    ASSIGN = "assign"
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """Frames that make a difference, the default first."""
+        if self is Kind.ASSIGN:
+            return Frame.NEXT, Frame.ALL
+        return Frame.ALL, Frame.ACTIVE, Frame.NONDELAY, Frame.WAIT, Frame.NEXT
+
+
+class RewardKind(enum.StrEnum):
+    """What an episode is rewarded with: the drop of the bound step by step, or the objective."""
+
+    BOUND = "bound"
+    FINAL = "final"
+
+
+def chosen(kind: type[enum.StrEnum], what: str, name: str, allowed: Iterable[Any]) -> Any:
+    """Member of *kind* called *name*; UnknownNameError if that is not among the *allowed*."""
+    if name not in (known := list(allowed)):
+        raise UnknownNameError.of(what, str(name), known)
+    return kind(name)
+
+
+def frame_of(kind: Kind, name: str | None) -> Frame:
+    """Frame called *name*, by default the first of *kind*."""
+    if name is None:
+        return kind.frames[0]
+    frame: Frame = chosen(Frame, f"frame of {kind.value} environments", name, kind.frames)
+    return frame
+
+
+def formulation_for(kind: Kind, source: object) -> Formulation[Any]:
+    """Formulation of *source*: a shipped name, a file, an instance, a model or a formulation.
+
+    A bare model gets the decisions that its constraints offer (``construct.schedule_decisions``,
+    ``construct.assignment_decisions``), a formulation keeps its own.
+
+    Raises InputError if *source* is none of these, cannot be read, or offers no decision of
+    *kind*.
+    """
+    if isinstance(source, str | os.PathLike):
+        source = read(source)
+    if isinstance(source, cp_model.CpModel):
+        find = assignment_decisions if kind is Kind.ASSIGN else schedule_decisions
+        return formulation_of(source, find(source.proto))
+    if isinstance(source, Formulation):
+        if not source.decisions:
+            raise InputError("the formulation has no decision")
+        return source
+    if not isinstance(source, Instance):
+        raise InputError(
+            "an instance (a shipped name, a file or an object), a CpModel or a Formulation is "
+            f"needed, not {type(source).__name__}"
+        )
+    formulate = _FORMULATE.get(source.family)
+    if formulate is None:
+        raise UnknownNameError.of("family", source.family, _FORMULATE)
+    # A family name promises the class of the instance.
+    formulation: Formulation[Any] = formulate(source)  # type: ignore[arg-type]
+    wanted = Assign if kind is Kind.ASSIGN else Start
+    if not any(isinstance(decision, wanted) for decision in formulation.decisions):
+        raise InputError(f"{source.name} has nothing to {kind.value}")
+    return formulation
+
+
+def only_one(**sources: Any) -> Any:
+    """The one of *sources* that is given; InputError if it is not exactly one."""
+    given = [name for name, source in sources.items() if source is not None]
+    if len(given) != 1:
+        names = ", ".join(f"{name}=" for name in sources)
+        found = ", ".join(f"{name}=" for name in given) if given else "none"
+        raise InputError(f"exactly one of {names} is needed, got {found}")
+    return sources[given[0]]
