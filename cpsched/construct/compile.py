@@ -405,9 +405,10 @@ class _Compiler:
             row[:, net.START],
             row[:, net.SIZE],
             _variable(row[:, net.PRESENCE]),
+            np.where(row[:, net.TIED] > 0, row[:, net.TIED] - 1, row[:, net.START]),
             _variable(self.reference[assigns]),
         ]
-        decisions = np.concatenate((np.tile(self.starts, 3), assigns))
+        decisions = np.concatenate((np.tile(self.starts, 4), assigns))
         count = max(1, len(self.decisions))
         return np.divmod(np.unique(np.concatenate(variables) * count + decisions), count)
 

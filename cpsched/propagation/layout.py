@@ -52,6 +52,8 @@ CONSTRUCT = 32
 # Slots of one interval in S -------------------------------------------------------------------
 INTERVAL = 12
 START, SIZE, END, PRESENCE, ALTERNATIVE = 0, 3, 6, 9, 10
+#: 1 + the variable that the variable of its start equals if it is present, 0 if there is none.
+TIED = 11
 
 # Slots of one member of a no-overlap in S: its interval; the variable of its start, -1 unless the
 # start is that variable plus an offset; the offset; its size, -1 unless constant.

@@ -49,14 +49,18 @@ from cpsched.propagation.layout import (
     SIZE,
     START,
     T_EARLIEST,
+    TIED,
 )
 
 
 @part(INT(I8, I8, INT))
 def earliest_start(S: Ints, T: Ints, interval: Int) -> Int:
     """Earliest start of an interval if it is present."""
-    start = lowest(S, T, S[INTERVALS] + INTERVAL * interval + START)
-    return max(start, T[S[T_EARLIEST] + interval])
+    row = S[INTERVALS] + INTERVAL * interval
+    start = max(lowest(S, T, row + START), T[S[T_EARLIEST] + interval])
+    if S[row + TIED] > 0:
+        start = max(start, T[HEADER + 2 * (S[row + TIED] - 1)] + S[row + START + 2])
+    return start
 
 
 @part(OK(I8, I8, I8, INT, INT, INT))

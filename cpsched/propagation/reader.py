@@ -179,6 +179,8 @@ class _Reader:
         self.no_overlaps: list[tuple[int, list[int]]] = []
         self.cumulatives: list[tuple[int, _Affine, list[tuple[int, _Affine]]]] = []
         self.exactly_ones: list[tuple[int, list[int]]] = []
+        #: Pairs of variables that are equal if a literal is true.
+        self.equalities: dict[int, list[tuple[int, int]]] = {}
         #: Auxiliary variable of a sum of several terms.
         self.sum_of: dict[tuple[_Term, ...], int] = {}
         self.fixed: dict[int, int] = {}
@@ -207,6 +209,7 @@ class _Reader:
             sources[index] = (kind, constraint.name, tuple(sorted(self.scope)))
         for ref in ints(self.proto.assumptions):
             self._add_clause([ref], -1)
+        self._ties()
         self._alternatives()
         objective = self._objective()
         return self._lay_out(objective, tuple(sources))
@@ -294,7 +297,10 @@ class _Reader:
         variables = ints(linear.vars)
         self.scope.update(variables)
         terms = _collect(variables, ints(linear.coeffs))
-        self._add_linear(self._enforcement(constraint), terms, ints(linear.domain), index)
+        enforcement, domain = self._enforcement(constraint), ints(linear.domain)
+        if len(enforcement) == 1 and domain == [0, 0] and sorted(a for _, a in terms) == [-1, 1]:
+            self.equalities.setdefault(enforcement[0], []).append((terms[0][0], terms[1][0]))
+        self._add_linear(enforcement, terms, domain, index)
 
     def _add_linear(
         self, enforcement: list[int], terms: list[_Term], domain: list[int], source: int
@@ -496,6 +502,15 @@ class _Reader:
                 table[row + at.ALTERNATIVE] = len(self.items) - 1
                 self.items.watch_false(table[row + at.PRESENCE])
 
+    def _ties(self) -> None:
+        """Optional intervals whose start equals that of the task whose alternative they are."""
+        table = self.intervals
+        for row in range(0, len(table) if self.equalities else 0, at.INTERVAL):
+            for pair in self.equalities.get(table[row + at.PRESENCE], []):
+                if table[row + at.START] in pair and table[row + at.START + 1] == 1:
+                    other = pair[1] if pair[0] == table[row + at.START] else pair[0]
+                    table[row + at.TIED] = 1 + other
+
     def _objective(self) -> list[_Term]:
         if self.proto.has_floating_point_objective():
             raise UnsupportedConstraintError("a floating-point objective is not supported")
@@ -634,11 +649,13 @@ class _Reader:
                 rows[:, at.START],
                 rows[:, at.SIZE],
                 np.where(presence >= 0, presence, -presence - 1),
+                np.where(rows[:, at.TIED] > 0, rows[:, at.TIED] - 1, rows[:, at.START]),
             )
         )
         low, high = self.bounds
         moving = low[variables] < high[variables]
-        positions = np.tile(np.arange(len(numbers), dtype=np.int64), 3)
+        moving[3 * len(rows) :] &= rows[:, at.TIED] > 0
+        positions = np.tile(np.arange(len(numbers), dtype=np.int64), 4)
         return variables[moving], positions[moving]
 
     def _add_cumulatives(self) -> None:

@@ -8,11 +8,14 @@ from random_models import random_model, random_scheduling_model
 from random_shops import random_job_shop
 
 from cpsched.construct import (
+    Frame,
+    State,
     assignment_decisions,
     compile_formulation,
     formulation_of,
     schedule_decisions,
 )
+from cpsched.construct.rules import TERMS
 from cpsched.errors import InputError, StopRequestedError
 from cpsched.jobshop.model import formulate
 
@@ -74,3 +77,34 @@ def test_it_can_be_stopped() -> None:
     answers = iter([False, True])
     with pytest.raises(StopRequestedError, match="decisions"):
         compile_formulation(formulation, stop=lambda: next(answers))
+
+
+def test_an_alternative_with_a_start_of_its_own_starts_no_sooner_than_its_task() -> None:
+    """As OR-Tools' examples write them: equal to the task's variables if it is taken."""
+    model = cp_model.CpModel()
+    ends, literals = [], []
+    for task in range(2):
+        start, end = (model.new_int_var(0, 20, f"{name} {task}") for name in ("start", "end"))
+        taken = []
+        for size in (3, 5):
+            local = model.new_int_var(0, 20, "")
+            local_end = model.new_int_var(0, 20, "")
+            presence = model.new_bool_var("")
+            model.new_optional_interval_var(local, size, local_end, presence, f"{task} {size}")
+            model.add(start == local).only_enforce_if(presence)
+            model.add(end == local_end).only_enforce_if(presence)
+            taken.append(presence)
+        model.add_exactly_one(taken)
+        literals += taken
+        if ends:
+            model.add(start >= ends[-1])
+        ends.append(end)
+    model.minimize(ends[-1])
+    state = State(formulation_of(model, schedule_decisions(model.proto)), Frame.NONDELAY)
+    assert state.legal().tolist() == [0, 1]
+    state.apply(1)
+    starts = state.terms()[:, TERMS.index("start")]
+    assert state.legal().tolist() == [2, 3]
+    assert starts.tolist() == [5, 5]
+    state.apply(2)
+    assert state.objective() == 8
