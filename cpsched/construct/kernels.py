@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from cpsched.construct.layout import (
-    ACTIVE,
-    ALL,
     ASSIGN,
     BOUND,
     DEAD_END,
@@ -15,11 +13,9 @@ from cpsched.construct.layout import (
     ELIGIBLE,
     FINISHED,
     GONE,
-    INTERVAL_RESOURCES,
     KIND,
     NEVER,
     NEXT,
-    NEXT_TASK,
     NOW,
     NUM_DECISIONS,
     NUM_ELIGIBLE,
@@ -33,18 +29,15 @@ from cpsched.construct.layout import (
     T_ELIGIBLE,
     T_LEFT,
     T_LEGAL,
-    T_PLACE,
     T_PREDECESSORS,
-    T_READY,
     T_STATUS,
     TAKEN,
     TAKEN_COUNT,
     TASK,
     TASK_DECISIONS,
-    TASK_SUCCESSORS,
-    WAIT,
-    WAITING,
 )
+from cpsched.construct.legal import collect_legal, place_of_legal_at
+from cpsched.construct.tasks import drop_impossible, make_eligible, release, remove_eligible
 from cpsched.kernels import kernel, part, pointer
 from cpsched.propagation.domains import (
     NONE,
@@ -80,46 +73,6 @@ from cpsched.propagation.layout import (
 )
 from cpsched.propagation.layout import START as START_EXPR
 from cpsched.propagation.no_overlap import earliest_start, start_at_least
-
-
-@part(NONE(I8, I8, I8, INT))
-def make_eligible(S: Ints, T: Ints, trail: Ints, task: Int) -> None:
-    """Put the decisions of *task* on the list of eligible ones."""
-    ptr = S[TASK_DECISIONS] + task
-    for k in range(S[ptr], S[ptr + 1]):
-        d = S[k]
-        if T[S[T_STATUS] + d] == WAITING:
-            count = T[NUM_ELIGIBLE]
-            put(T, trail, S[T_STATUS] + d, ELIGIBLE)
-            put(T, trail, S[T_ELIGIBLE] + count, d)
-            put(T, trail, S[T_PLACE] + d, count)
-            put(T, trail, NUM_ELIGIBLE, count + 1)
-
-
-@part(NONE(I8, I8, I8, INT, INT))
-def remove_eligible(S: Ints, T: Ints, trail: Ints, d: Int, status: Int) -> None:
-    """Take decision *d* off the list of eligible ones; the last one takes its place."""
-    put(T, trail, S[T_STATUS] + d, status)
-    place = T[S[T_PLACE] + d]
-    last = T[NUM_ELIGIBLE] - 1
-    moved = T[S[T_ELIGIBLE] + last]
-    put(T, trail, S[T_ELIGIBLE] + place, moved)
-    put(T, trail, S[T_PLACE] + moved, place)
-    put(T, trail, NUM_ELIGIBLE, last)
-
-
-@part(NONE(I8, I8, I8, INT, INT))
-def release(S: Ints, T: Ints, trail: Ints, task: Int, end: Int) -> None:
-    """Task *task*, which ends at *end*, is decided: those after it have one predecessor less."""
-    ptr = S[TASK_SUCCESSORS] + task
-    for k in range(S[ptr], S[ptr + 1]):
-        after = S[k]
-        if end > T[S[T_READY] + after]:
-            put(T, trail, S[T_READY] + after, end)
-        left = T[S[T_PREDECESSORS] + after] - 1
-        put(T, trail, S[T_PREDECESSORS] + after, left)
-        if left == 0:
-            make_eligible(S, T, trail, after)
 
 
 @part(OK(I8, I8, I8))
@@ -207,120 +160,6 @@ def apply(S: Ints, T: Ints, trail: Ints, d: Int) -> Int:
     return True
 
 
-@part(OK(I8, I8, INT))
-def impossible(S: Ints, T: Ints, d: Int) -> Int:
-    """Whether propagation has already decided against, or without, decision *d*."""
-    at = S[DECISIONS] + DECISION * d
-    kind, ref = S[at + KIND], S[at + REFERENCE]
-    if kind == START:
-        return literal(T, S[S[INTERVALS] + INTERVAL * ref + PRESENCE]) < 0
-    if kind == ASSIGN:
-        return literal(T, ref) != 0
-    ptr = S[TASK_DECISIONS] + S[at + TASK]
-    for k in range(S[ptr], S[ptr + 1]):
-        other = S[DECISIONS] + DECISION * S[k]
-        if S[other + KIND] == REJECT:
-            continue
-        which = S[other + REFERENCE]
-        if S[other + KIND] == START:
-            which = S[S[INTERVALS] + INTERVAL * which + PRESENCE]
-        value = literal(T, which)
-        if value > 0:
-            return True
-        if value == 0:
-            return False
-    return True
-
-
-@part(NONE(I8, I8, I8))
-def drop_impossible(S: Ints, T: Ints, trail: Ints) -> None:
-    """Take what propagation has decided off the list of eligible decisions."""
-    k = 0
-    while k < T[NUM_ELIGIBLE]:
-        d = T[S[T_ELIGIBLE] + k]
-        if not impossible(S, T, d):
-            k += 1
-            continue
-        remove_eligible(S, T, trail, d, GONE)
-        task = S[S[DECISIONS] + DECISION * d + TASK]
-        left = T[S[T_LEFT] + task] - 1
-        put(T, trail, S[T_LEFT] + task, left)
-        if left == 0:
-            release(S, T, trail, task, 0)
-
-
-@part(OK(I8, INT, INT))
-def share_resource(S: Ints, one: Int, other: Int) -> Int:
-    """Whether two intervals lie on a common no-overlap or cumulative."""
-    ptr = S[INTERVAL_RESOURCES]
-    for k in range(S[ptr + one], S[ptr + one + 1]):
-        for m in range(S[ptr + other], S[ptr + other + 1]):
-            if S[k] == S[m]:
-                return True
-    return False
-
-
-@part(NONE(I8, I8, INT))
-def collect_legal(S: Ints, T: Ints, frame: Int) -> None:
-    """List the eligible decisions that are legal in *frame*.
-
-    Of starts: all; active, those on the resource of the earliest possible completion that could
-    start before it (Giffler & Thompson 1960); non-delay, those with the earliest start; with
-    waiting, the same, ``NEXT`` being the next event. ``NEXT_TASK``: those of the first task.
-    Other decisions than starts are legal in every frame.
-    """
-    eligible, legal, decisions, intervals = S[T_ELIGIBLE], S[T_LEGAL], S[DECISIONS], S[INTERVALS]
-    count = T[NUM_ELIGIBLE]
-    earliest = second = np.int64(NEVER)
-    chosen = np.int64(-1)
-    first_task = S[NUM_TASKS]
-    for k in range(count):
-        d = T[eligible + k]
-        at = decisions + DECISION * d
-        first_task = min(first_task, S[at + TASK])
-        if S[at + KIND] != START:
-            continue
-        value = earliest_start(S, T, S[at + REFERENCE])
-        if frame == ACTIVE:
-            value += lowest(S, T, intervals + INTERVAL * S[at + REFERENCE] + SIZE)
-        if value < earliest:
-            second = earliest
-            earliest = value
-            chosen = d
-        elif value == earliest:
-            chosen = min(chosen, d)
-        elif value < second:
-            second = value
-    T[NOW] = earliest
-    T[NEXT] = second if frame == WAIT else NEVER
-    on = np.int64(-1)
-    if chosen >= 0:
-        on = S[decisions + DECISION * chosen + REFERENCE]
-    n = 0
-    for k in range(count):
-        d = T[eligible + k]
-        at = decisions + DECISION * d
-        if frame == NEXT_TASK:
-            if S[at + TASK] != first_task:
-                continue
-        elif S[at + KIND] == START:
-            interval = S[at + REFERENCE]
-            if frame == ACTIVE:
-                begin = earliest_start(S, T, interval)
-                if begin >= earliest and d != chosen:
-                    # An interval of size 0 completes no later than it starts.
-                    size = lowest(S, T, intervals + INTERVAL * interval + SIZE)
-                    if begin + size > earliest:
-                        continue
-                if d != chosen and not share_resource(S, interval, on):
-                    continue
-            elif frame != ALL and earliest_start(S, T, interval) > earliest:
-                continue
-        T[legal + n] = d
-        n += 1
-    T[NUM_LEGAL] = n
-
-
 @part(NONE(I8, I8))
 def copy_state(T: Ints, into: Ints) -> None:
     """Copy a state to where nothing is logged."""
@@ -393,17 +232,6 @@ def advance(S: Ints, T: Ints, trail: Ints, scratch: Ints, frame: Int, d: Int) ->
             put(T, trail, OUTCOME, DEAD_END)
     put(T, trail, BOUND, objective_bound(S, T))
     return T[OUTCOME]
-
-
-@part(INT(I8, I8, INT))
-def place_of_legal_at(S: Ints, T: Ints, d: Int) -> Int:
-    """Place of decision *d* among the legal ones, NUM_LEGAL for waiting, -1 if not legal."""
-    if d == S[NUM_DECISIONS]:
-        return T[NUM_LEGAL] if T[NEXT] != NEVER else -1
-    for k in range(T[NUM_LEGAL]):
-        if T[S[T_LEGAL] + k] == d:
-            return k
-    return -1
 
 
 @kernel(INT(ARRAY, ARRAY, ARRAY, ARRAY, INT, INT))

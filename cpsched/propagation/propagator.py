@@ -15,7 +15,8 @@ from cpsched.propagation.entry import (
     post,
     push,
 )
-from cpsched.propagation.reader import Network, read_network
+from cpsched.propagation.network import Network
+from cpsched.propagation.reader import read_network
 from cpsched.propagation.rules import DisjunctiveRule
 
 if TYPE_CHECKING:

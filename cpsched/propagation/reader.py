@@ -8,19 +8,21 @@ kind that cannot be said is an error, never left out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from ortools.sat.python import cp_model
 
 from cpsched.errors import InputError, StopRequestedError
 from cpsched.propagation import layout as at
+from cpsched.propagation.assembly import Assembly
+from cpsched.propagation.collection import Affine, Collection, Term, variable_of
 from cpsched.propagation.rules import DisjunctiveRule
-from cpsched.propagation.sections import Ints, Sections, flat, ints
+from cpsched.propagation.sections import flat, ints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
+
+    from cpsched.propagation.network import Network
 
 #: Sums of a linear constraint stay within this, so that no kernel overflows.
 MAX_SPAN = 2**61
@@ -36,11 +38,6 @@ _HAS = tuple((kind, f"has_{kind}") for kind in _KINDS)
 #: Constraints between two looks at whether to stop.
 _POLL = 1024
 _NO_ENFORCEMENT = ("no_overlap", "cumulative", "exactly_one", "at_most_one")
-
-_Term = tuple[int, int]
-#: (variable, coefficient, offset).
-_Affine = tuple[int, int, int]
-
 
 #: Upper end of a domain without one.
 _NO_LIMIT = int(cp_model.INT_MAX)
@@ -66,33 +63,6 @@ def constraint_kind(constraint: Any) -> str:
     return "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
-    """A model as the kernels take it.
-
-    static: the array ``S`` of ``layout``; initial: a state ``T`` before any propagation; sources:
-    for each constraint of the model its kind, name and model variables; names: of the variables;
-    intervals: interval number by index of the interval constraint; resources: for each no-overlap
-    and cumulative (constraint, [(interval, demand), …]).
-    """
-
-    static: Ints
-    initial: Ints
-    num_variables: int
-    sources: tuple[tuple[str, str, tuple[int, ...]], ...]
-    names: tuple[str, ...]
-    has_objective: bool
-    intervals: dict[int, int]
-    resources: tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
-
-    @property
-    def interval_table(self) -> Ints:
-        """Shape (num_intervals, ``layout.INTERVAL``): the slots of each interval."""
-        begin = self.static[at.INTERVALS]
-        size = at.INTERVAL * self.static[at.NUM_INTERVALS]
-        return self.static[begin : begin + size].reshape(-1, at.INTERVAL)
-
-
 def read_network(
     model: cp_model.CpModel,
     rules: DisjunctiveRule = DisjunctiveRule.NONE,
@@ -111,86 +81,28 @@ def read_network(
     return _Reader(model.proto, rules, stop).read()
 
 
-class _Items:
-    """What the queues will hold, and the bounds that wake it."""
-
-    def __init__(self) -> None:
-        self.kind: list[int] = []
-        self.source: list[int] = []
-        self.data: list[int] = []
-        #: Where the data of each begins in ``data``.
-        self.begin: list[int] = []
-        #: Variables, and the items that wake when their lower (upper) bound moves; in pairs that
-        #: may come more than once.
-        self.lower: tuple[list[int], list[int]] = ([], [])
-        self.upper: tuple[list[int], list[int]] = ([], [])
-
-    def __len__(self) -> int:
-        return len(self.kind)
-
-    def add(self, kind: int, data: Sequence[int], source: int) -> None:
-        """Append an item; the methods below are about the last one."""
-        self.kind.append(kind)
-        self.source.append(source)
-        self.begin.append(len(self.data))
-        self.data += data
-
-    def wake_by_lower(self, v: int) -> None:
-        self.lower[0].append(v)
-        self.lower[1].append(len(self.kind) - 1)
-
-    def wake_by_upper(self, v: int) -> None:
-        self.upper[0].append(v)
-        self.upper[1].append(len(self.kind) - 1)
-
-    def watch(self, variables: Iterable[int]) -> None:
-        for v in variables:
-            self.wake_by_lower(v)
-            self.wake_by_upper(v)
-
-    def watch_true(self, ref: int) -> None:
-        (self.wake_by_lower if ref >= 0 else self.wake_by_upper)(_variable(ref))
-
-    def watch_false(self, ref: int) -> None:
-        self.watch_true(-ref - 1)
-
-
-def _variable(ref: int) -> int:
-    return ref if ref >= 0 else -ref - 1
-
-
-class _Reader:
-    """Collects variables, items and intervals, then lays them out."""
+class _Reader(Collection):
+    """Says every constraint of a model in items."""
 
     def __init__(self, proto: Any, rules: DisjunctiveRule, stop: Callable[[], bool]) -> None:
+        super().__init__()
         self.proto = proto
         self.stop = stop
         self.rules = rules
-        self.domains: list[list[int]] = []
-        self.low: list[int] = []
-        self.high: list[int] = []
-        self.items = _Items()
-        #: ``layout.INTERVAL`` slots for each interval.
-        self.intervals: list[int] = []
-        self.interval_of: dict[int, int] = {}
         #: Model variables of the constraint that is being read, and of every interval.
         self.scope: set[int] = set()
         self.interval_scope: dict[int, set[int]] = {}
-        self.no_overlaps: list[tuple[int, list[int]]] = []
-        self.cumulatives: list[tuple[int, _Affine, list[tuple[int, _Affine]]]] = []
         self.exactly_ones: list[tuple[int, list[int]]] = []
         #: Pairs of variables that are equal if a literal is true.
         self.equalities: dict[int, list[tuple[int, int]]] = {}
         #: Auxiliary variable of a sum of several terms.
-        self.sum_of: dict[tuple[_Term, ...], int] = {}
-        self.fixed: dict[int, int] = {}
+        self.sum_of: dict[tuple[Term, ...], int] = {}
 
     def read(self) -> Network:
         variables = list(self.proto.variables)
         for variable in variables:
-            self._new_variable(ints(variable.domain))
-        self.names = tuple(variable.name for variable in variables)
-        self.num_model_vars = len(self.domains)
+            self.new_variable(ints(variable.domain))
+        num_variables = len(variables)
         constraints = list(self.proto.constraints)
         kinds = [constraint_kind(constraint) for constraint in constraints]
         sources: list[tuple[str, str, tuple[int, ...]]] = [("none", "", ())] * len(constraints)
@@ -211,8 +123,12 @@ class _Reader:
             self._add_clause([ref], -1)
         self._ties()
         self._alternatives()
-        objective = self._objective()
-        return self._lay_out(objective, tuple(sources))
+        return Assembly(self, self._objective(), self.rules).network(
+            num_variables=num_variables,
+            sources=tuple(sources),
+            names=tuple(variable.name for variable in variables),
+            has_objective=self.proto.has_objective(),
+        )
 
     def _constraint(self, index: int, kind: str, constraint: Any) -> None:
         reader = getattr(self, f"_{kind}", None)
@@ -233,26 +149,15 @@ class _Reader:
 
     # Variables and expressions -------------------------------------------------------------------
 
-    def _new_variable(self, domain: list[int]) -> int:
-        self.domains.append(domain)
-        self.low.append(domain[0])
-        self.high.append(domain[len(domain) - 1])
-        return len(self.domains) - 1
-
-    def _constant(self, value: int) -> int:
-        if value not in self.fixed:
-            self.fixed[value] = self._new_variable([value, value])
-        return self.fixed[value]
-
-    def _affine(self, expr: Any, source: int) -> _Affine:
+    def _affine(self, expr: Any, source: int) -> Affine:
         """The expression as a x + b, by an auxiliary variable if it has several variables."""
         variables, offset = ints(expr.vars), int(expr.offset)
         if not variables:
-            return self._constant(0), 1, offset
+            return self.constant(0), 1, offset
         self.scope.update(variables)
         terms = _collect(variables, ints(expr.coeffs))
         if not terms:
-            return self._constant(0), 1, offset
+            return self.constant(0), 1, offset
         if len(terms) == 1:
             return (*terms[0], offset)
         terms.sort()
@@ -260,31 +165,16 @@ class _Reader:
         if negated in self.sum_of:
             return self.sum_of[negated], -1, offset
         if key not in self.sum_of:
-            low, high = self._range(terms)
-            total = self._new_variable([low, high])
+            low, high = self.range_of(terms)
+            total = self.new_variable([low, high])
             self._add_linear([], [*terms, (total, -1)], [0, 0], source)
             self.sum_of[key] = total
         return self.sum_of[key], 1, offset
 
-    def _range(self, terms: Iterable[_Term]) -> tuple[int, int]:
-        low = high = 0
-        for v, a in terms:
-            if a > 0:
-                low += a * self.low[v]
-                high += a * self.high[v]
-            else:
-                low += a * self.high[v]
-                high += a * self.low[v]
-        return low, high
-
-    def _least(self, expr: _Affine) -> int:
-        v, a, b = expr
-        return self._range([(v, a)])[0] + b
-
     def _literals(self, field: Any) -> list[int]:
         literals = ints(field)
         if literals:
-            self.scope.update(map(_variable, literals))
+            self.scope.update(map(variable_of, literals))
         return literals
 
     def _enforcement(self, constraint: Any) -> list[int]:
@@ -303,9 +193,9 @@ class _Reader:
         self._add_linear(enforcement, terms, domain, index)
 
     def _add_linear(
-        self, enforcement: list[int], terms: list[_Term], domain: list[int], source: int
+        self, enforcement: list[int], terms: list[Term], domain: list[int], source: int
     ) -> None:
-        low, high = self._range(terms)
+        low, high = self.range_of(terms)
         if high - low > MAX_SPAN or max(abs(low), abs(high)) > MAX_SPAN:
             raise InputError(
                 f"constraint {source}: its sum may be {low} to {high}, "
@@ -347,7 +237,7 @@ class _Reader:
                 items.wake_by_lower(v)
             if (above and a < 0) or (below and a > 0):
                 items.wake_by_upper(v)
-        items.watch(map(_variable, enforcement))
+        items.watch(map(variable_of, enforcement))
 
     def _add_precedence(self, x: int, c: int, y: int, source: int) -> None:
         """X + c <= y."""
@@ -374,7 +264,7 @@ class _Reader:
         literals = self._literals(constraint.bool_xor.literals)
         data = [len(enforcement), len(literals), *enforcement, *literals]
         self.items.add(at.K_XOR, data, index)
-        self.items.watch(map(_variable, enforcement + literals))
+        self.items.watch(map(variable_of, enforcement + literals))
 
     def _exactly_one(self, index: int, constraint: Any) -> None:
         literals = self._literals(constraint.exactly_one.literals)
@@ -405,7 +295,7 @@ class _Reader:
         enforcement = self._enforcement(constraint)
         data = [len(enforcement), len(exprs), *where, *target, *enforcement, *flat(exprs)]
         self.items.add(at.K_ELEMENT, data, index)
-        self.items.watch(map(_variable, enforcement))
+        self.items.watch(map(variable_of, enforcement))
         self.items.watch(expr[0] for expr in (where, target, *exprs))
 
     def _lin_max(self, index: int, constraint: Any) -> None:
@@ -418,7 +308,7 @@ class _Reader:
             half = -(-(exprs[0][2] + exprs[1][2]) // 2)
             self._add_linear(enforcement, [target[:2]], [half - target[2], _NO_LIMIT], index)
         self.items.add(at.K_MAX, data, index)
-        self.items.watch(map(_variable, enforcement))
+        self.items.watch(map(variable_of, enforcement))
         self.items.watch(expr[0] for expr in (target, *exprs))
 
     def _all_diff(self, index: int, constraint: Any) -> None:
@@ -426,7 +316,7 @@ class _Reader:
         enforcement = self._enforcement(constraint)
         data = [len(enforcement), len(exprs), *enforcement, *flat(exprs)]
         self.items.add(at.K_ALL_DIFFERENT, data, index)
-        self.items.watch(map(_variable, enforcement))
+        self.items.watch(map(variable_of, enforcement))
         self.items.watch(expr[0] for expr in exprs)
 
     def _interval(self, index: int, constraint: Any) -> None:
@@ -444,16 +334,16 @@ class _Reader:
             terms = _collect([start[0], size[0], end[0]], [start[1], size[1], -end[1]])
             if terms or offset:
                 self._add_linear(enforcement, terms, [-offset, -offset], index)
-        if self._least(size) < 0:
+        if self.least(size) < 0:
             self._add_linear(enforcement, [size[:2]], [-size[2], _NO_LIMIT], index)
 
     def _conjunction(self, literals: list[int], source: int) -> int:
         """Literal that is true exactly if all of *literals* are."""
         if not literals:
-            return self._constant(1)
+            return self.constant(1)
         if len(literals) == 1:
             return literals[0]
-        both = self._new_variable([0, 1])
+        both = self.new_variable([0, 1])
         for ref in literals:
             self._add_clause([-both - 1, ref], source)
         self._add_clause([both, *(-ref - 1 for ref in literals)], source)
@@ -478,7 +368,7 @@ class _Reader:
         entries = list(zip(self._members(proto.intervals), demands, strict=True))
         self.cumulatives.append((index, capacity, entries))
         for demand in demands:
-            if self._least(demand) < 0:
+            if self.least(demand) < 0:
                 self._add_linear([], [demand[:2]], [-demand[2], _NO_LIMIT], index)
 
     def _alternatives(self) -> None:
@@ -511,7 +401,7 @@ class _Reader:
                     other = pair[1] if pair[0] == table[row + at.START] else pair[0]
                     table[row + at.TIED] = 1 + other
 
-    def _objective(self) -> list[_Term]:
+    def _objective(self) -> list[Term]:
         if self.proto.has_floating_point_objective():
             raise UnsupportedConstraintError("a floating-point objective is not supported")
         # Reading the objective of a model without one would give it an empty one.
@@ -520,170 +410,21 @@ class _Reader:
         objective = self.proto.objective
         refs, coefficients = ints(objective.vars), ints(objective.coeffs)
         terms = _collect(
-            [_variable(ref) for ref in refs],
+            [variable_of(ref) for ref in refs],
             [c if ref >= 0 else -c for ref, c in zip(refs, coefficients, strict=True)],
         )
         domain = ints(objective.domain)
         if domain:
             self._add_linear([], terms, domain, -1)
-        low, high = self._range(terms)
+        low, high = self.range_of(terms)
         if max(abs(low), abs(high)) > MAX_SPAN:
             raise InputError(
                 f"the objective may be {low} to {high}, beyond the {MAX_SPAN} that fit"
             )
         return terms
 
-    # Layout --------------------------------------------------------------------------------------
 
-    def _lay_out(
-        self, objective: list[_Term], sources: tuple[tuple[str, str, tuple[int, ...]], ...]
-    ) -> Network:
-        num_vars = len(self.domains)
-        static = Sections(np.zeros(at.HEADER, np.int64))
-        state = Sections(np.zeros(at.HEADER, np.int64))
-        self._add_domains(static)
-        self.bounds = np.array([self.low, self.high], dtype=np.int64)
-        state.add(self.bounds.T)
-        self.table = np.array(self.intervals, dtype=np.int64).reshape(-1, at.INTERVAL)
-        intervals = static.add(self.table)
-        earliest = state.fill(-(2**62), len(self.table))
-        self._add_members(static, state)
-        items = self.items
-        num_cheap = len(items)
-        self._add_cumulatives()
-        addresses = np.array(items.begin, dtype=np.int64) + static.add(items.data)
-        if self.rules is not DisjunctiveRule.NONE:
-            addresses = np.append(addresses, self._add_no_overlaps())
-        header = {
-            at.NUM_VARS: num_vars,
-            at.NUM_MODEL_VARS: self.num_model_vars,
-            at.NUM_ITEMS: len(items),
-            at.NUM_CHEAP: num_cheap,
-            at.NUM_INTERVALS: len(self.table),
-            at.ITEM_KIND: static.add(items.kind),
-            at.ITEM_DATA: static.add(addresses),
-            at.ITEM_SOURCE: static.add(items.source),
-            at.LOWER_WATCH: self._add_watchers(static, *items.lower),
-            at.UPPER_WATCH: self._add_watchers(static, *items.upper),
-            at.INTERVALS: intervals,
-            at.OBJECTIVE: static.add([len(objective), *flat(objective)]),
-            at.RULES: self.rules.value,
-            at.T_EARLIEST: earliest,
-            at.T_QUEUED: state.fill(0, len(items)),
-            at.T_QUEUE: state.fill(0, num_cheap),
-            at.T_QUEUE2: state.fill(0, len(items) - num_cheap),
-            at.T_CHANGED_LIST: state.fill(0, num_vars),
-            at.T_CHANGED_FLAG: state.fill(0, num_vars),
-            at.STATE_SIZE: len(state),
-        }
-        resources = [
-            (source, tuple((number, 1) for number in members))
-            for source, members in self.no_overlaps
-        ] + [
-            (source, tuple((number, self._least(demand)) for number, demand in entries))
-            for source, _, entries in self.cumulatives
-        ]
-        return Network(
-            static=static.array(header),
-            initial=state.array({at.SLOTS: len(state)}),
-            num_variables=self.num_model_vars,
-            sources=sources,
-            names=self.names,
-            has_objective=self.proto.has_objective(),
-            intervals=self.interval_of,
-            resources=tuple(resources),
-        )
-
-    def _add_domains(self, static: Sections) -> None:
-        """Domains with holes; before them, for every variable, the index of its own or 0."""
-        num_vars = len(self.domains)
-        place = len(static) + num_vars
-        begin = np.zeros(num_vars, np.int64)
-        sections: list[int] = []
-        for v, domain in enumerate(self.domains):
-            if len(domain) > 2:
-                begin[v] = place + len(sections)
-                sections += [len(domain) // 2, *domain]
-        static.add(begin)
-        static.add(sections)
-
-    def _add_members(self, static: Sections, state: Sections) -> None:
-        """The items of intervals in no-overlaps; the data of the no-overlaps behind them."""
-        low, high = self.bounds
-        items = self.items
-        #: Index of the data of each no-overlap.
-        self.whole: list[int] = []
-        for source, members in self.no_overlaps:
-            rows = self.table[members]
-            count = len(members)
-            plain = rows[:, at.START + 1] == 1
-            v, a, b = rows[:, at.SIZE : at.SIZE + 3].T
-            columns = (
-                members,
-                np.where(plain, rows[:, at.START], -1),
-                np.where(plain, rows[:, at.START + 2], 0),
-                np.where(low[v] == high[v], a * low[v] + b, -1),
-            )
-            fixed, flags = state.fill(0, 1 + 2 * count), state.fill(at.FREE, count)
-            entries = static.add(np.column_stack(columns))
-            whole = static.add([count, fixed, flags, entries])
-            self.whole.append(whole)
-            first = len(items)
-            presence = rows[:, at.PRESENCE]
-            sure = plain & (low[v] == high[v]) & (presence >= 0) & (low[presence] == 1)
-            starts = np.where(sure, rows[:, at.START], -1).tolist()
-            offsets = rows[:, at.START + 2].tolist()
-            for position, (start, offset) in enumerate(zip(starts, offsets, strict=True)):
-                items.add(at.K_MEMBER, (whole, position, start, offset, fixed), source)
-            variables, positions = self._moving(members)
-            for pair in (items.lower, items.upper):
-                pair[0].extend(variables.tolist())
-                pair[1].extend((first + positions).tolist())
-
-    def _moving(self, numbers: list[int]) -> tuple[Ints, Ints]:
-        """Variables of intervals that their resources watch; positions of the intervals."""
-        rows = self.table[numbers]
-        presence = rows[:, at.PRESENCE]
-        variables = np.concatenate(
-            (
-                rows[:, at.START],
-                rows[:, at.SIZE],
-                np.where(presence >= 0, presence, -presence - 1),
-                np.where(rows[:, at.TIED] > 0, rows[:, at.TIED] - 1, rows[:, at.START]),
-            )
-        )
-        low, high = self.bounds
-        moving = low[variables] < high[variables]
-        moving[3 * len(rows) :] &= rows[:, at.TIED] > 0
-        positions = np.tile(np.arange(len(numbers), dtype=np.int64), 4)
-        return variables[moving], positions[moving]
-
-    def _add_cumulatives(self) -> None:
-        for source, capacity, entries in self.cumulatives:
-            data = [*capacity, len(entries)]
-            for number, demand in entries:
-                data += [number, *demand]
-            self.items.add(at.K_CUMULATIVE, data, source)
-            self.items.watch([capacity[0], *(demand[0] for _, demand in entries)])
-            self.items.watch(self._moving([number for number, _ in entries])[0].tolist())
-
-    def _add_no_overlaps(self) -> list[int]:
-        """The items of whole no-overlaps; the index of the data of each."""
-        for (source, members), whole in zip(self.no_overlaps, self.whole, strict=True):
-            self.items.add(at.K_NO_OVERLAP, (whole,), source)
-            self.items.watch(self._moving(members)[0].tolist())
-            self.items.watch(self.table[members, at.END].tolist())
-        return self.whole
-
-    def _add_watchers(self, static: Sections, variables: list[int], watching: list[int]) -> int:
-        """For every variable the items that watch a bound of it, each once."""
-        num_items = max(1, len(self.items))
-        pairs = np.array(variables, dtype=np.int64) * num_items + np.array(watching, np.int64)
-        variable, item = np.divmod(np.unique(pairs), num_items)
-        return static.add_lists(np.bincount(variable, minlength=len(self.domains)), item)
-
-
-def _collect(variables: Sequence[int], coefficients: Sequence[int]) -> list[_Term]:
+def _collect(variables: Sequence[int], coefficients: Sequence[int]) -> list[Term]:
     """Terms with every variable once and no zero coefficient."""
     if len(variables) == 1 and coefficients[0]:
         return [(variables[0], coefficients[0])]
