@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cpsched.lazy import loader
 
 if __name__ != "cpsched.agents":
     raise ImportError(f"import this package as cpsched.agents, not as {__name__}")
@@ -12,14 +13,8 @@ if TYPE_CHECKING:
     from cpsched.agents.graph import hetero_data as hetero_data
     from cpsched.agents.vec_env import Sb3VecEnv as Sb3VecEnv
 
-_LAZY = {"hetero_data": "graph", "Sb3VecEnv": "vec_env"}
+_LAZY = {"hetero_data": ".graph", "Sb3VecEnv": ".vec_env"}
 
 __all__ = sorted(_LAZY)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = loader(globals(), _LAZY)

@@ -10,8 +10,10 @@ Everything is loaded on first use: importing the package costs milliseconds.
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
+
+from cpsched.lazy import loader
 
 if TYPE_CHECKING:
     from cpsched.checking import check as check
@@ -42,16 +44,8 @@ _LAZY = {
 
 __all__ = sorted(_LAZY)
 
+_get, __dir__ = loader(globals(), _LAZY)
+
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        return metadata.version("cpsched")
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_LAZY[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return metadata.version("cpsched") if name == "__version__" else _get(name)

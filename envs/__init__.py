@@ -7,8 +7,9 @@ need, are loaded on first use.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cpsched.lazy import loader
 
 if __name__ != "cpsched.envs":
     raise ImportError(f"import this package as cpsched.envs, not as {__name__}")
@@ -24,18 +25,12 @@ if TYPE_CHECKING:
 register_all()
 
 _LAZY = {
-    "AssignEnv": "construct",
-    "ConstructEnv": "construct",
-    "ScheduleEnv": "construct",
-    "CpVecEnv": "vector",
+    "AssignEnv": ".construct",
+    "ConstructEnv": ".construct",
+    "ScheduleEnv": ".construct",
+    "CpVecEnv": ".vector",
 }
 
 __all__ = sorted(_LAZY)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = loader(globals(), _LAZY)

@@ -6,8 +6,9 @@ kernel.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cpsched.lazy import loader
 
 if TYPE_CHECKING:
     from cpsched.construct.compile import Construction as Construction
@@ -20,22 +21,16 @@ if TYPE_CHECKING:
     from cpsched.construct.state import State as State
 
 _LAZY = {
-    "Construction": "compile",
-    "compile_formulation": "compile",
-    "assignment_decisions": "decisions",
-    "formulation_of": "decisions",
-    "schedule_decisions": "decisions",
-    "Frame": "frames",
-    "Outcome": "state",
-    "State": "state",
+    "Construction": ".compile",
+    "compile_formulation": ".compile",
+    "assignment_decisions": ".decisions",
+    "formulation_of": ".decisions",
+    "schedule_decisions": ".decisions",
+    "Frame": ".frames",
+    "Outcome": ".state",
+    "State": ".state",
 }
 
 __all__ = sorted(_LAZY)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = loader(globals(), _LAZY)
