@@ -31,6 +31,8 @@ from cpsched.propagation.domains import (
     NONE,
     Int,
     Ints,
+    highest,
+    literal,
     lowest,
 )
 from cpsched.propagation.layout import (
@@ -39,8 +41,10 @@ from cpsched.propagation.layout import (
     INTERVAL,
     INTERVALS,
     OK,
+    PRESENCE,
     SIZE,
 )
+from cpsched.propagation.layout import START as START_EXPR
 from cpsched.propagation.no_overlap import earliest_start
 
 
@@ -86,6 +90,15 @@ def collect_legal(S: Ints, T: Ints, frame: Int) -> None:
             chosen = min(chosen, d)
         elif value < second:
             second = value
+    if frame == WAIT and second != NEVER:
+        for k in range(count):
+            at = decisions + DECISION * T[eligible + k]
+            if S[at + KIND] == START and earliest_start(S, T, S[at + REFERENCE]) == earliest:
+                row = intervals + INTERVAL * S[at + REFERENCE]
+                if highest(S, T, row + START_EXPR) < second and literal(T, S[row + PRESENCE]) > 0:
+                    # It cannot wait that long.
+                    second = np.int64(NEVER)
+                    break
     T[NOW] = earliest
     T[NEXT] = second if frame == WAIT else NEVER
     on = np.int64(-1)

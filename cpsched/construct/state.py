@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import operator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -69,6 +70,8 @@ class State(Generic[SolutionT]):
         rules: DisjunctiveRule = DisjunctiveRule.NONE,
         probe: bool = False,
     ) -> None:
+        if isinstance(formulation, Construction) and rules is not DisjunctiveRule.NONE:
+            raise ValueError("rules are part of a construction: compile it with them")
         self.construction = (
             formulation
             if isinstance(formulation, Construction)
@@ -83,6 +86,7 @@ class State(Generic[SolutionT]):
         self.propagator.static = self.static
         self._scratch = np.zeros(len(self.row) if probe else 0, np.int64)
         self.row[PROBING] = int(probe)
+        self._outcomes: list[int] = []
         self._look()
 
     def _look(self) -> None:
@@ -115,7 +119,7 @@ class State(Generic[SolutionT]):
     def apply(self, decision: int) -> Outcome:
         """Take a legal decision and propagate.
 
-        Raises ValueError for a decision that is not legal.
+        Raises ValueError for a decision that is not legal, TypeError for one that is no integer.
         """
         forget_changes(self.static, self.row)
         outcome = step(
@@ -124,7 +128,7 @@ class State(Generic[SolutionT]):
             self.propagator.reserve(),
             self._scratch,
             FRAME_CODES[self.frame],
-            decision if decision >= 0 else self.num_decisions + 1,
+            decision if operator.index(decision) >= 0 else self.num_decisions + 1,
         )
         if outcome < 0:
             raise ValueError(f"decision {decision} is not legal in frame {self.frame.value!r}")
@@ -145,11 +149,14 @@ class State(Generic[SolutionT]):
 
     def push(self) -> None:
         """Begin a level that ``pop`` undoes."""
+        self._outcomes.append(int(self.row[at.OUTCOME]))
         self.propagator.push()
 
     def pop(self) -> None:
         """Undo every decision since the last ``push``."""
         self.propagator.pop()
+        # A failure posted from outside is on no trail.
+        self.row[at.OUTCOME] = self._outcomes.pop()
         self._look()
 
     def values(self) -> Values:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cpsched.errors import InputError
 from cpsched.propagation import layout as at
 from cpsched.propagation.entry import (
     forget_changes,
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
     from cpsched.formulation import Values
 
 
+#: Variables that a sentence about a failure lists.
+_SHOWN = 8
+#: Bounds beyond this are refused: those of CP-SAT's variables are within.
+_LIMIT = 2**62
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why no value is left.
@@ -42,10 +50,10 @@ class Failure:
     names: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        shown = ", ".join(
-            f"{v} {name!r}" if name else str(v)
-            for v, name in itertools.zip_longest(self.variables, self.names)
-        )
+        pairs = list(itertools.zip_longest(self.variables, self.names))
+        shown = ", ".join(f"{v} {name!r}" if name else str(v) for v, name in pairs[:_SHOWN])
+        if len(pairs) > _SHOWN:
+            shown += f" and {len(pairs) - _SHOWN} more"
         if self.constraint is None:
             return f"no value is left for {self.kind} {shown}"
         name = f" {self.name!r}" if self.name else ""
@@ -149,22 +157,27 @@ class Propagator:
     def tighten(self, variable: int, lower: int | None = None, upper: int | None = None) -> bool:
         """Post bounds on a model variable and propagate; False if that fails.
 
-        Raises IndexError for a variable that the model does not have, RuntimeError after a
-        failure that was not popped.
+        Raises IndexError for a variable that the model does not have, TypeError for a bound that
+        is no integer, RuntimeError after a failure that was not popped.
         """
         if not 0 <= variable < self.num_variables:
             raise IndexError(f"variable {variable} is not one of 0..{self.num_variables - 1}")
         if self.row[at.FAILED]:
             raise RuntimeError(f"the state has failed ({self.failure}): pop it first")
-        low, high = self.row[at.HEADER + 2 * variable : at.HEADER + 2 * variable + 2]
+        low, high = self.row[at.HEADER + 2 * variable : at.HEADER + 2 * variable + 2].tolist()
+        low = low if lower is None else operator.index(lower)
+        high = high if upper is None else operator.index(upper)
+        for bound in (low, high):
+            if abs(bound) > _LIMIT:
+                raise InputError(f"a bound of {bound} is beyond the {_LIMIT} that fit")
         return bool(
             post(
                 self.static,
                 self.row,
                 self.reserve(),
                 variable,
-                low if lower is None else lower,
-                high if upper is None else upper,
+                low,
+                high,
             )
         )
 

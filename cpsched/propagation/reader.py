@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from ortools.sat.python import cp_model
 
 from cpsched.errors import InputError, StopRequestedError
 from cpsched.propagation import layout as at
 from cpsched.propagation.assembly import Assembly
 from cpsched.propagation.collection import Affine, Collection, Term, variable_of
+from cpsched.propagation.cycles import positive_cycle
 from cpsched.propagation.rules import DisjunctiveRule
 from cpsched.propagation.sections import flat, ints
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Sums of a linear constraint stay within this, so that no kernel overflows.
 MAX_SPAN = 2**61
+#: So do the demands of a cumulative within this.
+MAX_DEMAND = 2**60
 
 _KINDS = (
     "interval", "linear", "bool_or", "bool_and", "bool_xor", "exactly_one", "at_most_one",
@@ -123,6 +127,7 @@ class _Reader(Collection):
             self._add_clause([ref], -1)
         self._ties()
         self._alternatives()
+        self._refuse_cycles()
         return Assembly(self, self._objective(), self.rules).network(
             num_variables=num_variables,
             sources=tuple(sources),
@@ -240,7 +245,7 @@ class _Reader(Collection):
         items.watch(map(variable_of, enforcement))
 
     def _add_precedence(self, x: int, c: int, y: int, source: int) -> None:
-        """X + c <= y."""
+        """Add x + c <= y."""
         self.items.add(at.K_PRECEDENCE, (x, c, y), source)
         self.items.wake_by_lower(x)
         self.items.wake_by_upper(y)
@@ -308,8 +313,16 @@ class _Reader(Collection):
             half = -(-(exprs[0][2] + exprs[1][2]) // 2)
             self._add_linear(enforcement, [target[:2]], [half - target[2], _NO_LIMIT], index)
         self.items.add(at.K_MAX, data, index)
-        self.items.watch(map(variable_of, enforcement))
-        self.items.watch(expr[0] for expr in (target, *exprs))
+        self.items.watch([target[0], *map(variable_of, enforcement)])
+        plain = [not enforcement and expr[1] == target[1] == 1 for expr in exprs]
+        for expr, is_plain in zip(exprs, plain, strict=True):
+            self.items.wake_by_upper(expr[0])
+            if not is_plain:
+                self.items.wake_by_lower(expr[0])
+        # That the target is no less than each is a precedence: many of them rise at every step.
+        for expr, is_plain in zip(exprs, plain, strict=True):
+            if is_plain:
+                self._add_precedence(expr[0], expr[2] - target[2], target[0], index)
 
     def _all_diff(self, index: int, constraint: Any) -> None:
         exprs = [self._affine(expr, index) for expr in constraint.all_diff.exprs]
@@ -367,6 +380,12 @@ class _Reader(Collection):
         demands = [self._affine(demand, index) for demand in proto.demands]
         entries = list(zip(self._members(proto.intervals), demands, strict=True))
         self.cumulatives.append((index, capacity, entries))
+        most = sum(self.range_of([demand[:2]])[1] + demand[2] for demand in demands)
+        if most > MAX_DEMAND:
+            raise InputError(
+                f"constraint {index}: its demands may sum to {most}, "
+                f"beyond the {MAX_DEMAND} that fit"
+            )
         for demand in demands:
             if self.least(demand) < 0:
                 self._add_linear([], [demand[:2]], [-demand[2], _NO_LIMIT], index)
@@ -391,6 +410,16 @@ class _Reader(Collection):
             for row in group:
                 table[row + at.ALTERNATIVE] = len(self.items) - 1
                 self.items.watch_false(table[row + at.PRESENCE])
+
+    def _refuse_cycles(self) -> None:
+        """Precedences that no solution satisfies fail at once."""
+        items = self.items
+        at_precedence = np.flatnonzero(np.array(items.kind, dtype=np.int64) == at.K_PRECEDENCE)
+        begin = np.array(items.begin, dtype=np.int64)[at_precedence]
+        data = np.array(items.data, dtype=np.int64)
+        found = positive_cycle(data[begin[:, None] + np.arange(3)]) if len(begin) else -1
+        if found >= 0:
+            self._add_clause([], items.source[at_precedence[found]])
 
     def _ties(self) -> None:
         """Optional intervals whose start equals that of the task whose alternative they are."""
