@@ -39,11 +39,11 @@ def main() -> None:
     env = gymnasium.make("cpsched/Schedule-v0", model=model, disable_env_checker=True).unwrapped
     _roll(env, min(1.0, request["seconds"]), request["seed"] + 1)
     steps, wall_time, lengths, ends = _roll(env, request["seconds"], request["seed"])
-    finished = [info for info in ends if info["objective"] is not None]
+    finished = [info for info in ends if "dead_end" not in info]
     finished_steps = [
-        length for length, info in zip(lengths, ends, strict=True) if info["objective"] is not None
+        length for length, info in zip(lengths, ends, strict=True) if "dead_end" not in info
     ]
-    dead = [info["dead_end"] for info in ends if info["objective"] is None]
+    dead = [info["dead_end"] for info in ends if "dead_end" in info]
     best = min(finished, key=lambda info: info["objective"], default=None)
     looked_at = finished[: request["confirm"]] + ([best] if best else [])
     status, optimum, bound = _solve(model, request["solve_seconds"])
