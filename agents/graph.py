@@ -19,8 +19,9 @@ def hetero_data(observation: Mapping[str, Any], index: int | None = None) -> Het
 
     Node types ``decision`` (``x``; ``mask``, Boolean: what is legal) and ``constraint`` (``x``);
     edge types (decision, precedes, decision), (decision, in, constraint) and, backwards,
-    (constraint, has, decision). Where an environment knows waiting, ``wait``, Boolean, shape (1,),
-    says whether that is legal. The arrays of the observation are copied.
+    (constraint, has, decision), both with ``edge_attr``, shape (edges, 1): the share of the
+    constraint's capacity that the decision uses. Where an environment knows waiting, ``wait``,
+    Boolean, shape (1,), says whether that is legal. The arrays of the observation are copied.
 
     Parameters
     ----------
@@ -43,6 +44,9 @@ def hetero_data(observation: Mapping[str, Any], index: int | None = None) -> Het
     data["decision", "precedes", "decision"].edge_index = _edges(arrays["precedence"])
     data["decision", "in", "constraint"].edge_index = membership
     data["constraint", "has", "decision"].edge_index = membership.flip(0)
+    weight = torch.tensor(arrays["weight"][arrays["membership"][0] >= 0]).unsqueeze(1)
+    data["decision", "in", "constraint"].edge_attr = weight
+    data["constraint", "has", "decision"].edge_attr = weight.clone()
     if len(mask) > len(decision):
         data.wait = torch.tensor(mask[len(decision) :] != 0)
     return data

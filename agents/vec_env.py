@@ -23,7 +23,7 @@ class Sb3VecEnv(VecEnv):
 
     The mask is in the observation and, for ``MaskablePPO``, in ``env_method("action_masks")``. At
     the end of an episode the row's info holds ``terminal_observation``, ``TimeLimit.truncated``
-    and what the single environment says (``objective``, ``values``, ``dead_end``).
+    and what the single environment says (``objective`` and ``values``, or ``dead_end``).
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class Sb3VecEnv(VecEnv):
         """No row is wrapped in anything."""
         return [False for _ in self._rows(indices)]
 
-    def _rows(self, indices: int | Iterable[int] | None) -> list[int]:
+    def _rows(self, indices: int | np.integer[Any] | Iterable[int] | None) -> list[int]:
         if indices is None:
             return list(range(self.num_envs))
-        return [indices] if isinstance(indices, int) else list(indices)
+        return [int(indices)] if isinstance(indices, int | np.integer) else list(indices)

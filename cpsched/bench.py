@@ -6,6 +6,8 @@ it depends on; a run that the file already holds is not repeated.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -13,7 +15,7 @@ from collections import defaultdict
 from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -103,30 +105,64 @@ def fingerprint(instance: Any) -> str:
 
 
 class RunFile:
-    """A file of JSON lines that grows run by run.
+    """A file of JSON lines that grows run by run; a context manager, locked against others.
 
-    A last line without its newline is what an interrupted write leaves behind: it is dropped
-    and its run repeated. Any other malformed line raises InputError, as does a file that cannot
-    be written.
+    A last line without its newline, after lines of runs, is what an interrupted write leaves
+    behind: it is dropped and its run repeated.
+
+    Raises
+    ------
+    InputError
+        If a line is not a run (so that no other file is touched), the file cannot be written,
+        or another process has it open.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._name = os.fspath(path)
         try:
-            data = self.path.read_bytes() if self.path.exists() else b""
+            self._file = self.path.open("a+b", buffering=0)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            self._lock()
+            self._file.seek(0)
+            data = self._file.readall()
             self._size = data.rfind(b"\n") + 1
             self.records = self._parse(data[: self._size])
-            created = not self.path.exists()
-            with self.path.open("ab"):
-                pass
-            if created:
-                self.path.unlink()
+            if len(data) > self._size and not self.records:
+                raise InputError("not a line of a benchmark run", source=self._name, line=1)
         except OSError as error:
-            raise InputError(
-                f"cannot be written: {(error.strerror or str(error)).lower()}", source=self._name
-            ) from error
+            self.close()
+            raise self._unwritable(error) from error
+        except InputError:
+            self.close()
+            raise
         self._known = {key_of(record): record for record in self.records}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others have the file."""
+        self._file.close()
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                "another benchmark is writing this file; name another one", source=self._name
+            ) from error
+        except OSError:
+            pass  # some network file systems know no locks
+
+    def _unwritable(self, error: OSError) -> InputError:
+        reason = (error.strerror or str(error)).lower()
+        return InputError(f"cannot be written: {reason}", source=self._name)
 
     def _parse(self, data: bytes) -> list[Record]:
         records = []
@@ -147,12 +183,18 @@ class RunFile:
 
     def append(self, record: Record) -> None:
         """Add *record* and hand it to the operating system."""
-        with self.path.open("ab") as file:
-            file.truncate(self._size)
-            file.write(report.json_line(record).encode())
-            file.flush()
-            os.fsync(file.fileno())
-            self._size = file.tell()
+        line = report.json_line(record).encode()
+        rest = memoryview(line)
+        try:
+            self._file.truncate(self._size)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._size)
+            raise self._unwritable(error) from error
+        self._size += len(line)
         self.records.append(record)
         self._known[key_of(record)] = record
 

@@ -6,6 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+import numpy as np
+
 from cpsched.result import TracePoint
 
 if TYPE_CHECKING:
@@ -18,7 +20,8 @@ class Incumbent(Generic[SolutionT]):
     """Best solution and best proven lower bound of one solve; every method is thread-safe.
 
     The clock starts when the object is made; ``done`` is true once the deadline has passed,
-    somebody asked to stop, or objective and bound have met.
+    somebody asked to stop, or objective and bound have met. ``halt``, shape (1,), turns 1 when the
+    solve is over and is known to be: kernels, which run without the interpreter, look at it.
 
     Parameters
     ----------
@@ -39,6 +42,7 @@ class Incumbent(Generic[SolutionT]):
         self.source = ""
         self.trace: list[TracePoint] = []
         self.error: BaseException | None = None
+        self.halt = np.zeros(1, np.int64)
         self._external = stop
         self._finished = threading.Event()
         self._lock = threading.Lock()
@@ -60,7 +64,7 @@ class Incumbent(Generic[SolutionT]):
             return True
         external = self._external is not None and self._external.is_set()
         if external or time.perf_counter() >= self.deadline:
-            self._finished.set()
+            self.finish()
         return self._finished.is_set()
 
     def wait(self, seconds: float) -> bool:
@@ -70,13 +74,14 @@ class Incumbent(Generic[SolutionT]):
 
     def finish(self) -> None:
         """End the solve: nothing more can be gained."""
+        self.halt[0] = 1
         self._finished.set()
 
     def give_up(self, reason: str) -> None:
         """End the solve: the method cannot go on, *reason* says why in a sentence."""
         with self._lock:
             self.reason = reason
-        self._finished.set()
+        self.finish()
 
     def run(self, work: Callable[[], None]) -> threading.Thread:
         """Start *work* in a thread; what it raises ends the solve."""
@@ -95,7 +100,7 @@ class Incumbent(Generic[SolutionT]):
         """End the solve because a method broke; ``solve`` re-raises *error*."""
         with self._lock:
             self.error = self.error or error
-        self._finished.set()
+        self.finish()
 
     def offer(self, objective: int, solution: SolutionT, source: str) -> bool:
         """Take *solution* if it is better than the best so far; return whether it was."""
@@ -125,9 +130,9 @@ class Incumbent(Generic[SolutionT]):
         with self._lock:
             self.infeasible = True
             self._record(source)
-        self._finished.set()
+        self.finish()
 
     def _record(self, source: str) -> None:
         self.trace.append(TracePoint(self.elapsed, self.objective, self.bound, source))
         if self.objective is not None and self.objective == self.bound:
-            self._finished.set()
+            self.finish()

@@ -98,11 +98,14 @@ def gantt_of_result(instance: JobShop, result: Result[Schedule]) -> Figure:
 
 
 def render(figure: Figure, file_format: str) -> bytes:
-    """*figure* as the content of a file of one of ``FORMATS``."""
+    """*figure* as the content of a file of one of ``FORMATS``; InputError if it is too much."""
     buffer = io.BytesIO()
     # Date: equal charts give equal files.
     metadata: dict[str, Any] = {"Date": None} if file_format == "svg" else {}
-    figure.savefig(buffer, format=file_format, dpi=_DPI, metadata=metadata)
+    try:
+        figure.savefig(buffer, format=file_format, dpi=_DPI, metadata=metadata)
+    except (ValueError, OverflowError) as error:  # what the back ends raise
+        raise InputError(f"the chart cannot be drawn: {error}") from error
     return buffer.getvalue()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from cpsched.errors import InputError
@@ -27,15 +28,26 @@ class Instance(Protocol):
         """Name of the problem family, such as ``jobshop``."""
 
 
+#: Most threads: beyond the cores none gains anything, and a process does not get 20,000.
+MAX_WORKERS = 1024
+_MAX_SEED = 2**31 - 1
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a solve may use.
 
     time_limit: seconds of wall time, model building included; workers: threads of computation;
-    seed: of every random choice. With one worker and equal seeds the search makes the same
-    choices, but where the clock cuts it is the machine's affair.
+    seed: of every random choice.
 
-    Raises InputError for a limit that is not positive or a negative seed.
+    What equal seeds promise: a rule gives the same schedule. With one worker cpsat takes the same
+    steps, and tabu the same from the same start; where the clock cuts them off is the machine's
+    affair. But the clock also decides from how many dispatching rules auto and tabu start, and
+    when auto turns to a proof and for how long: with the same seed auto may take other steps and
+    end with another schedule. So may everything that shares its finds among several workers.
+
+    Raises InputError for what is no number or out of range: a time limit that is not positive and
+    finite, workers outside 1..1024, a seed outside 0..2147483647.
     """
 
     time_limit: float = 60.0
@@ -43,14 +55,15 @@ class Limits:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.time_limit > 0 or self.time_limit == float("inf"):
-            raise InputError(
-                f"time limit must be a positive number of seconds, not {self.time_limit}"
-            )
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1, not {self.workers}")
-        if not 0 <= self.seed < 2**31:
-            raise InputError(f"seed must be in 0..2147483647, not {self.seed}")
+        seconds = self.time_limit
+        if not isinstance(seconds, Real) or not 0 < seconds < float("inf"):
+            raise InputError(f"time limit must be a positive number of seconds, not {seconds!r}")
+        for name, value, low, high in (
+            ("workers", self.workers, 1, MAX_WORKERS),
+            ("seed", self.seed, 0, _MAX_SEED),
+        ):
+            if not isinstance(value, Integral) or not low <= value <= high:
+                raise InputError(f"{name} must be an integer in {low}..{high}, not {value!r}")
 
 
 def available_cores() -> int:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: Version of the JSON object; rises when a key changes its meaning or goes away.
 SCHEMA_VERSION = 1
 
+#: What every file of results begins with.
+RECORD_HEAD = f'{{"schema_version": {SCHEMA_VERSION}, "instance": '
+
 CSV_COLUMNS = ("instance", "job", "index", "machine", "start", "end")
 
 

@@ -7,16 +7,9 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from cpsched.errors import (
-    CheckError,
-    InputError,
-    MethodError,
-    StopRequestedError,
-    UnknownNameError,
-)
+from cpsched.errors import CheckError, InputError, MethodError, UnknownNameError
 from cpsched.incumbent import Incumbent
+from cpsched.jobshop.instance import JobShop
 from cpsched.jobshop.methods import METHODS, obstacle
 from cpsched.protocols import Callback, Limits, available_cores
 from cpsched.result import Result, Status, TracePoint
@@ -24,7 +17,6 @@ from cpsched.result import Result, Status, TracePoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from cpsched.jobshop.instance import JobShop
     from cpsched.jobshop.solution import Schedule
 
 _HEARTBEAT = 0.2
@@ -57,11 +49,15 @@ def check_supported(method: str, instance: JobShop) -> None:
 
 
 def prepare(
-    on_compile: Callable[[], None] | None = None, methods: Iterable[str] | None = None
+    on_compile: Callable[[], None] | None = None,
+    methods: Iterable[str] | None = None,
+    *,
+    flexible: bool = True,
 ) -> float:
     """Load the kernels that *methods* (default: all) run, compiling them if their cache is cold.
 
-    on_compile: called from another thread if it takes so long that they must be compiling.
+    on_compile: called from another thread if it takes so long that they must be compiling;
+    flexible: False if every instance is a classic job shop, for which auto needs fewer.
     Returns the seconds spent compiling, 0 if the cache was warm.
     """
     names = list(METHODS if methods is None else methods)
@@ -73,8 +69,8 @@ def prepare(
         from cpsched.jobshop import bounds  # noqa: F401
         from cpsched.kernels import compiled_now
 
-        if any(name.startswith(_RULE) for name in names):
-            from cpsched import rollout  # noqa: F401
+        if any(name.startswith(_RULE) or (flexible and name == "auto") for name in names):
+            from cpsched.jobshop import dispatching  # noqa: F401
         if not all(name.startswith(_RULE) for name in names):
             from cpsched.jobshop import portfolio  # noqa: F401
     finally:
@@ -118,16 +114,22 @@ def solve(
     Raises
     ------
     InputError
-        If a limit is out of range, the method is unknown (``UnknownNameError``) or not for this
-        instance (``MethodError``), or the hint breaks a rule.
+        If *instance* is no instance, a limit is no number or out of range, the method is unknown
+        (``UnknownNameError``) or not for this instance (``MethodError``), or the hint breaks a
+        rule.
     CheckError
         If a method returned a solution that breaks a rule: a bug in cpsched.
     """
     from cpsched.checking import check
 
+    if not isinstance(instance, JobShop):
+        raise InputError(
+            "the instance must be a JobShop, such as cpsched.read(name or path) returns, "
+            f"not the {type(instance).__name__} {instance!r:.60}"
+        )
     check_supported(method, instance)
     limits = Limits(time_limit, available_cores() if workers is None else workers, seed)
-    setup_time = prepare(methods=[method])
+    setup_time = prepare(methods=[method], flexible=instance.is_flexible)
     incumbent: Incumbent[Schedule] = Incumbent(limits.time_limit, stop)
     if hint is not None:
         report = check(instance, hint)
@@ -138,8 +140,11 @@ def solve(
     try:
         _watch(incumbent, thread, callback)
     except KeyboardInterrupt:
+        pass
+    finally:
+        # Whatever a callback raises, no thread goes on searching behind the caller's back.
         incumbent.finish()
-    thread.join()
+        thread.join()
     if incumbent.error is not None:
         raise incumbent.error
     if incumbent.solution is not None:
@@ -169,43 +174,15 @@ def _start(
     instance: JobShop, limits: Limits, method: str, incumbent: Incumbent[Schedule]
 ) -> threading.Thread:
     if method.startswith(_RULE):
-        return incumbent.run(partial(_follow_rule, instance, limits, method, incumbent))
+        from cpsched.jobshop import dispatching
+
+        name = method.removeprefix(_RULE)
+        return incumbent.run(
+            partial(dispatching.follow, instance, limits, name, method, incumbent)
+        )
     from cpsched.jobshop import portfolio
 
     return portfolio.start(instance, limits, method, incumbent)
-
-
-def _follow_rule(
-    instance: JobShop, limits: Limits, method: str, incumbent: Incumbent[Schedule]
-) -> None:
-    from cpsched.construct import Outcome, State, compile_formulation
-    from cpsched.construct.rules import RULES
-    from cpsched.jobshop.bounds import lower_bound
-    from cpsched.jobshop.model import formulate
-    from cpsched.rollout import roll_out
-
-    bound = lower_bound(instance)
-    incumbent.raise_bound(bound, "bounds")
-    rule = RULES[method.removeprefix(_RULE)]
-    formulation = formulate(instance, lower_bound=bound)
-
-    def stop() -> bool:
-        return incumbent.done
-
-    try:
-        construction = compile_formulation(formulation, stop=stop)
-    except StopRequestedError:
-        return
-    state: State[Schedule] = State(construction, rule.frame)
-    incumbent.raise_bound(state.bound(), "propagation")
-    rng = np.random.default_rng(limits.seed)
-    outcome = roll_out(state, rule, rng, stop)
-    if outcome is Outcome.FINISHED:
-        solution = state.solution()
-        incumbent.offer(formulation.objective(solution), solution, method)
-        incumbent.finish()
-    elif outcome is Outcome.DEAD_END:
-        incumbent.give_up(f"{method} has come to a dead end: {state.why()}")
 
 
 def _watch(incumbent: Incumbent[Any], thread: threading.Thread, callback: Callback | None) -> None:

@@ -13,7 +13,16 @@ from cpsched.construct import Construction, Frame, compile_formulation
 from cpsched.construct import layout as at
 from cpsched.construct.observe import step_shown
 from cpsched.construct.root import ObjectiveScale, Root, values_of
-from cpsched.envs.sources import Kind, RewardKind, chosen, formulation_for, frame_of, only_one
+from cpsched.envs.sources import (
+    Kind,
+    RewardKind,
+    check_options,
+    check_types,
+    chosen,
+    formulation_for,
+    frame_of,
+    only_one,
+)
 from cpsched.envs.spaces import LegalDiscrete, observation_space
 from cpsched.envs.words import Words, legal_words
 from cpsched.errors import InputError
@@ -46,16 +55,19 @@ class ConstructEnv(gymnasium.Env[Observation, Any]):
     - ``precedence``, int32, shape (2, edges): pairs of decisions, the second no earlier than the
       first;
     - ``membership``, int32, shape (2, edges): pairs of a decision and a constraint that it is in;
+    - ``weight``, float32, shape (edges,): for each membership, the share of the constraint's
+      capacity that the decision uses: its coefficient over the limit, 1 in an exactly-one; of a
+      cumulative, demand over capacity; of a no-overlap, least size over those of all;
     - ``mask``, int8, shape (actions,): 1 where an action is legal.
 
-    Where there is nothing to show, one row of zeros or one edge (-1, -1) stands. The edges never
-    change. Every array is the caller's to keep.
+    Where there is nothing to show, one row of zeros or one edge (-1, -1), of weight 0, stands. The
+    edges and their weights never change. Every array is the caller's to keep.
 
     An episode is terminated when everything is decided: ``info["objective"]`` is then the
-    objective as CP-SAT reports it, ``info["values"]`` a list of one integer for each variable of
-    the model. It is terminated, too, at a *dead end*: a decision has left a constraint without a
-    way out, or what the decisions left open cannot be filled in. Then both are None and
-    ``info["dead_end"]`` says why. A step limit never terminates: ``gymnasium.make(...,
+    objective as CP-SAT reports it, a float, ``info["values"]`` a list of one integer for each
+    variable of the model. It is terminated, too, at a *dead end*: a decision has left a constraint
+    without a way out, or what the decisions left open cannot be filled in. Then info has neither,
+    only ``info["dead_end"]``, which says why. A step limit never terminates: ``gymnasium.make(...,
     max_episode_steps=n)`` truncates.
 
     The reward ``bound`` is the drop of the lower bound that propagation proves for the sum that is
@@ -79,8 +91,8 @@ class ConstructEnv(gymnasium.Env[Observation, Any]):
     rules
         Disjunctive rules that propagation uses beyond pairs of intervals.
     probe
-        Look ahead one step: decisions whose propagation fails at once are not legal. It costs one
-        propagation per legal decision.
+        Look ahead one step: decisions whose propagation fails at once are not legal. It costs a
+        copy of the state and one propagation per legal decision, every step.
 
     Raises
     ------
@@ -106,6 +118,8 @@ class ConstructEnv(gymnasium.Env[Observation, Any]):
         if render_mode is not None:
             raise InputError("the environment draws nothing: no render_mode is known")
         source = only_one(instance=instance, model=model, formulation=formulation)
+        check_types(models=[model], formulations=[formulation])
+        check_options(rules, probe)
         self.render_mode = None
         self.frame = frame_of(self.kind, frame)
         self.reward = chosen(RewardKind, "reward", reward, RewardKind)
@@ -133,6 +147,7 @@ class ConstructEnv(gymnasium.Env[Observation, Any]):
             num_actions,
             self._root.precedence,
             self._root.membership,
+            self._root.weight,
         )
         self._row, self._mask, self._num_actions = row, mask, num_actions
         self.action_space = LegalDiscrete(mask, num_actions)
@@ -143,7 +158,7 @@ class ConstructEnv(gymnasium.Env[Observation, Any]):
     ) -> tuple[Observation, dict[str, Any]]:
         """Begin an episode; nothing in it is random, and *options* are not used."""
         super().reset(seed=seed)
-        _, row, _, _, _, decision, constraint, mask, _, _, _ = self._parts
+        _, row, _, _, _, decision, constraint, mask, *_ = self._parts
         root = self._root
         row[:], decision[:], constraint[:] = root.row, root.decision, root.constraint
         mask[:] = root.mask
@@ -166,6 +181,7 @@ class ConstructEnv(gymnasium.Env[Observation, Any]):
             num_actions,
             precedence,
             membership,
+            weight,
         ) = self._parts
         reward = step_shown(
             static, row, trail, scratch, frame, operator.index(action), decision, constraint, mask
@@ -177,6 +193,7 @@ class ConstructEnv(gymnasium.Env[Observation, Any]):
             "constraint": constraint.copy(),
             "precedence": precedence.copy(),
             "membership": membership.copy(),
+            "weight": weight.copy(),
             "mask": mask[:num_actions].copy(),
         }
         if row[at.OUTCOME] == at.RUNNING:
@@ -204,12 +221,13 @@ class ConstructEnv(gymnasium.Env[Observation, Any]):
         return self._words.action(self._row, action)
 
     def _observe(self) -> Observation:
-        *_, decision, constraint, mask, num_actions, precedence, membership = self._parts
+        *_, decision, constraint, mask, num_actions, precedence, membership, weight = self._parts
         return {
             "decision": decision.copy(),
             "constraint": constraint.copy(),
             "precedence": precedence.copy(),
             "membership": membership.copy(),
+            "weight": weight.copy(),
             "mask": mask[:num_actions].copy(),
         }
 
@@ -226,7 +244,7 @@ class ConstructEnv(gymnasium.Env[Observation, Any]):
                 "objective": self._objective(int(row[at.BOUND])),
                 "values": values_of(self.construction, row).tolist(),
             }
-        return {"objective": None, "values": None, "dead_end": self._words.dead_end(row)}
+        return {"dead_end": self._words.dead_end(row)}
 
     def _illegal(self, action: Any) -> InputError:
         if self._row[at.OUTCOME] != at.RUNNING:

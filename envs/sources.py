@@ -18,10 +18,11 @@ from cpsched.errors import InputError, UnknownNameError
 from cpsched.formulation import Assign, Formulation, Start
 from cpsched.instances import read
 from cpsched.jobshop.model import formulate as formulate_job_shop
+from cpsched.propagation import DisjunctiveRule
 from cpsched.protocols import Instance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 #: Builds the formulation of an instance, by the name of its family.
 _FORMULATE = {"jobshop": formulate_job_shop}
@@ -76,7 +77,10 @@ def formulation_for(kind: Kind, source: object) -> Formulation[Any]:
         source = read(source)
     if isinstance(source, cp_model.CpModel):
         find = assignment_decisions if kind is Kind.ASSIGN else schedule_decisions
-        return formulation_of(source, find(source.proto))
+        decisions = find(source.proto)
+        if not decisions and kind is Kind.ASSIGN:
+            _explain_sums(source.proto)
+        return formulation_of(source, decisions)
     if isinstance(source, Formulation):
         if not source.decisions:
             raise InputError("the formulation has no decision")
@@ -105,3 +109,48 @@ def only_one(**sources: Any) -> Any:
         found = ", ".join(f"{name}=" for name in given) if given else "none"
         raise InputError(f"exactly one of {names} is needed, got {found}")
     return sources[given[0]]
+
+
+def check_types(models: Sequence[Any] | None, formulations: Sequence[Any] | None) -> None:
+    """Raise InputError if a model or formulation that is given is something else."""
+    for name, wanted, given in (
+        ("model", cp_model.CpModel, models),
+        ("formulation", Formulation, formulations),
+    ):
+        for source in given if isinstance(given, list | tuple) else [given]:
+            if source is not None and not isinstance(source, wanted):
+                found = repr(source) if isinstance(source, str) else type(source).__name__
+                raise InputError(
+                    f"{name} takes a {wanted.__name__}, not {found}; "
+                    "names, files and instance objects go to instance"
+                )
+
+
+def check_options(rules: object, probe: object) -> None:
+    """Raise InputError if *rules* or *probe* is of another type than it must be."""
+    if not isinstance(rules, DisjunctiveRule):
+        names = ", ".join(str(rule.name) for rule in (DisjunctiveRule.NONE, *DisjunctiveRule))
+        raise InputError(
+            f"rules must be a DisjunctiveRule ({names}, ALL, or several joined by |), "
+            f"not {rules!r}"
+        )
+    if not isinstance(probe, bool):
+        raise InputError(f"probe must be True or False, not {probe!r}")
+
+
+def _explain_sums(proto: Any) -> None:
+    """Raise InputError if a choice is written as a sum of Booleans, in which it is not seen."""
+    for index, constraint in enumerate(proto.constraints):
+        if not constraint.has_linear() or len(constraint.enforcement_literal):
+            continue
+        linear, domain = constraint.linear, list(constraint.linear.domain)
+        if len(domain) != 2 or domain[1] != 1 or set(linear.coeffs) != {1}:
+            continue
+        if any(list(proto.variables[v].domain) != [0, 1] for v in linear.vars):
+            continue
+        method, sign = ("add_exactly_one", "==") if domain[0] == 1 else ("add_at_most_one", "<=")
+        name = f" {constraint.name!r}" if constraint.name else ""
+        raise InputError(
+            "the model offers no decision: Assign needs exactly-one or at-most-one constraints; "
+            f"constraint {index}{name} is a sum {sign} 1: write {method}"
+        )

@@ -41,6 +41,7 @@ def observation_space(sizes: Sizes, num_actions: int) -> spaces.Space[Any]:
                 -1, sizes.decisions - 1, (2, sizes.precedences), dtype=np.int32
             ),
             "membership": spaces.Box(np.full_like(edges, -1), edges, dtype=np.int32),
+            "weight": spaces.Box(0.0, _LARGEST, (sizes.memberships,), dtype=np.float32),
             "mask": spaces.MultiBinary(num_actions),
         }
     )

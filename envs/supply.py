@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from cpsched.construct import compile_formulation
-from cpsched.construct.root import Root
+from cpsched.construct.root import NothingToDecideError, Root
 from cpsched.envs.sources import formulation_for
 from cpsched.errors import InputError
+from cpsched.propagation import InfeasibleModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from cpsched.construct.batch import Batch
     from cpsched.envs.sources import Kind
     from cpsched.propagation import DisjunctiveRule
+
+#: Times that a generator may be asked for one instance.
+_MOST_DRAWS = 100
 
 
 class Supply(Protocol):
@@ -31,8 +35,8 @@ class Supply(Protocol):
     def restart(self) -> None:
         """Forget what is left of the order, after a new seed."""
 
-    def slot(self, batch: Batch, row: int, rng: np.random.Generator) -> int:
-        """Slot that *row* goes on with, filled."""
+    def slots(self, batch: Batch, rows: list[int], rng: np.random.Generator) -> list[int]:
+        """Slots that *rows* go on with, filled."""
 
 
 class Pool:
@@ -52,8 +56,11 @@ class Pool:
         """Begin a new round with the next instance."""
         self._left = []
 
-    def slot(self, batch: Batch, row: int, rng: np.random.Generator) -> int:
-        """The next instance of the round."""
+    def slots(self, batch: Batch, rows: list[int], rng: np.random.Generator) -> list[int]:
+        """The next instances of the round."""
+        return [self._next(rng) for _ in rows]
+
+    def _next(self, rng: np.random.Generator) -> int:
         if not self._left:
             self._left = rng.permutation(len(self.roots)).tolist()
         return self._left.pop()
@@ -61,6 +68,9 @@ class Pool:
 
 class Generated:
     """A new instance for every episode.
+
+    One that has no solution or leaves nothing to decide is drawn again, up to 100 times; then the
+    generator is at fault, and InputError is raised.
 
     Parameters
     ----------
@@ -81,15 +91,33 @@ class Generated:
         self._generator, self._make = generator, make
         # The first instances show how large they are; the seeded ones come with the reset.
         rng = np.random.default_rng(0)
-        self.roots = [make(generator(rng)) for _ in range(num_rows)]
+        self.roots = [self._draw(rng) for _ in range(num_rows)]
 
     def restart(self) -> None:
         """Nothing to forget."""
 
-    def slot(self, batch: Batch, row: int, rng: np.random.Generator) -> int:
-        """The row's own slot, holding a new instance."""
-        batch.put(row, self._make(self._generator(rng)))
-        return row
+    def slots(self, batch: Batch, rows: list[int], rng: np.random.Generator) -> list[int]:
+        """The rows' own slots, each holding a new instance."""
+        # All are made before any is put, so that one that cannot be used leaves every row as it
+        # was.
+        roots = [self._draw(rng) for _ in rows]
+        for root in roots:
+            batch.check(root)
+        for row, root in zip(rows, roots, strict=True):
+            batch.put(row, root)
+        return rows
+
+    def _draw(self, rng: np.random.Generator) -> Root:
+        reason = ""
+        for _ in range(_MOST_DRAWS):
+            try:
+                return self._make(self._generator(rng))
+            except (InfeasibleModelError, NothingToDecideError) as error:
+                reason = error.reason
+        raise InputError(
+            f"{_MOST_DRAWS} instances of the generator, one after the other, could not be used; "
+            f"the last one: {reason}"
+        )
 
 
 def root_maker(

@@ -15,7 +15,15 @@ from cpsched.construct import layout as at
 from cpsched.construct.batch import Batch
 from cpsched.construct.root import ObjectiveScale, Sizes, values_of
 from cpsched.envs.construct import Observation, Reward
-from cpsched.envs.sources import Kind, RewardKind, chosen, frame_of, only_one
+from cpsched.envs.sources import (
+    Kind,
+    RewardKind,
+    check_options,
+    check_types,
+    chosen,
+    frame_of,
+    only_one,
+)
 from cpsched.envs.spaces import LegalMultiDiscrete, observation_space
 from cpsched.envs.supply import Generated, Supply, pool_of, root_maker
 from cpsched.envs.threads import Threads
@@ -40,12 +48,13 @@ class CpVecEnv(VectorEnv[Observation, Actions, npt.NDArray[Any]]):
 
     An episode that ends is followed by the next instance in the same step (Gymnasium's same-step
     autoreset): the observation is the first of the new episode, ``infos["final_obs"]`` holds the
-    last one of the old, ``infos["final_info"]`` its ``objective``, ``values`` and, where there are
-    any, ``dead_end`` (arrays of objects, None where a row has none; ``_objective`` and so on say
-    which rows have one).
+    last one of the old, ``infos["final_info"]`` its ``objective`` (float64, NaN where a row has
+    none) and ``values``, or ``dead_end`` (arrays of objects, None where a row has none).
+    ``_objective`` and so on say which rows have one; a key that no row has is missing.
 
     Instances of a pool come in seeded random order, each once before any comes again; a generator
-    makes a new one for every episode.
+    makes a new one for every episode. What it makes without a solution, or with nothing left to
+    decide, is drawn again, up to 100 times.
 
     Parameters
     ----------
@@ -80,7 +89,9 @@ class CpVecEnv(VectorEnv[Observation, Actions, npt.NDArray[Any]]):
     Raises
     ------
     InputError
-        If an instance cannot be read, has no solution or leaves nothing to decide.
+        If an instance cannot be read, has no solution or leaves nothing to decide. If ``step``
+        says so of a generated one, it has taken the actions and the rows that ended stay so, with
+        no legal action, until ``reset(options={"reset_mask": ...})`` gives them new instances.
     """
 
     metadata: dict[str, Any] = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
@@ -108,6 +119,8 @@ class CpVecEnv(VectorEnv[Observation, Actions, npt.NDArray[Any]]):
         source = only_one(
             instances=instances, models=models, formulations=formulations, generator=generator
         )
+        check_types(models, formulations)
+        check_options(rules, probe)
         if render_mode is not None:
             raise InputError("the environment draws nothing: no render_mode is known")
         if num_envs < 1:
@@ -160,6 +173,7 @@ class CpVecEnv(VectorEnv[Observation, Actions, npt.NDArray[Any]]):
     @property
     def constructions(self) -> list[Construction]:
         """Construction that each row is working on."""
+        self._check_begun()
         return [self._batch.roots[slot].construction for slot in self._batch.slots]
 
     @property
@@ -224,10 +238,12 @@ class CpVecEnv(VectorEnv[Observation, Actions, npt.NDArray[Any]]):
 
     def sample(self) -> Actions:
         """Shape (num_envs,): random legal actions, all equally likely; 0 where none is."""
+        self._check_begun()
         return self._batch.draw()
 
     def describe(self, row: int, action: int) -> str:
         """What an action of a row means, now, in words."""
+        self._check_begun()
         batch = self._batch
         construction = batch.roots[batch.slots[row]].construction
         if self.frame is Frame.WAIT and action == batch.sizes.decisions:
@@ -253,7 +269,7 @@ class CpVecEnv(VectorEnv[Observation, Actions, npt.NDArray[Any]]):
     def _start(self, rows: Actions) -> None:
         """Give *rows* their next instances."""
         batch, rng = self._batch, self.np_random
-        slots = np.array([self._supply.slot(batch, row, rng) for row in rows.tolist()])
+        slots = np.array(self._supply.slots(batch, rows.tolist(), rng), dtype=np.int64)
         self._elapsed[rows] = 0
         if self._generated:
             for slot in slots.tolist():
@@ -274,6 +290,7 @@ class CpVecEnv(VectorEnv[Observation, Actions, npt.NDArray[Any]]):
             "constraint": batch.constraint,
             "precedence": batch.precedence,
             "membership": batch.membership,
+            "weight": batch.weight,
             "mask": self._mask(),
         }
 
@@ -310,19 +327,28 @@ class CpVecEnv(VectorEnv[Observation, Actions, npt.NDArray[Any]]):
             total = int(state[at.BOUND]) if finished else notes.objective.worst
             if self.reward is RewardKind.FINAL:
                 rewards[row] = -float(total)
-            self._tell(found, row, "objective", notes.objective(total) if finished else None)
-            values = values_of(notes.construction, state).tolist() if finished else None
-            self._tell(found, row, "values", values)
-            if not finished:
+            if finished:
+                self._tell(found, row, "objective", notes.objective(total))
+                values = values_of(notes.construction, state).tolist()
+                self._tell(found, row, "values", values)
+            else:
                 self._tell(found, row, "dead_end", notes.words.dead_end(state))
         return found
 
     def _tell(self, found: dict[str, Any], row: int, key: str, value: Any) -> None:
         if key not in found:
-            found[key] = np.full(self.num_envs, None, dtype=object)
+            found[key] = (
+                np.full(self.num_envs, np.nan)
+                if isinstance(value, float)
+                else np.full(self.num_envs, None, dtype=object)
+            )
             found[f"_{key}"] = np.zeros(self.num_envs, np.bool_)
         found[key][row] = value
         found[f"_{key}"][row] = True
+
+    def _check_begun(self) -> None:
+        if (self._batch.slots < 0).any():
+            raise InputError("reset the environments first: no episode has begun")
 
     def _illegal(self, row: int, action: int) -> InputError:
         if self._batch.slots[row] < 0:

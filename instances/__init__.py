@@ -13,6 +13,7 @@ from cpsched.instances import library as library
 from cpsched.instances import solutions as solutions
 from cpsched.instances.formats import FORMATS as FORMATS
 from cpsched.instances.reading import MAX_BYTES as MAX_BYTES
+from cpsched.instances.reading import folder_files as folder_files
 from cpsched.instances.reading import parse as parse
 from cpsched.instances.reading import read as read
 from cpsched.instances.reading import read_folder as read_folder

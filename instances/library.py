@@ -80,6 +80,11 @@ def names(family_set: str | None = None) -> list[str]:
 
 def load(name: str) -> JobShop:
     """Shipped instance *name*; UnknownNameError with near misses if there is none."""
+    if name in _sets():
+        raise UnknownNameError(
+            f"{name} is a set of {len(_sets()[name])} instances, not one; "
+            f"'cpsched instances list {name}' names them, 'cpsched bench {name}' solves all"
+        )
     if name not in _bounds():
         # Nothing is nearer to ta1 than ta01.
         key = natural_key(name.lower())

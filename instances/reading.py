@@ -109,6 +109,13 @@ def read_folder(path: str | os.PathLike[str], input_format: str | None = None) -
         If the folder is missing or holds no instance file, and for the first malformed one.
     """
     _check_input_format(input_format)
+    return [read(entry, input_format) for entry in folder_files(path)]
+
+
+def folder_files(
+    path: str | os.PathLike[str], without: str | os.PathLike[str] | None = None
+) -> list[Path]:
+    """Files that ``read_folder`` reads, but for the file *without* if that is one of them."""
     folder = Path(os.fsdecode(path))
     info = files.status(folder)
     if info is None:
@@ -119,14 +126,16 @@ def read_folder(path: str | os.PathLike[str], input_format: str | None = None) -
         found = [entry for entry in folder.iterdir() if _is_instance(entry)]
     except OSError as error:
         raise files.unreadable(folder, error) from None
+    if without is not None:
+        left_out = os.path.realpath(without)
+        found = [entry for entry in found if os.path.realpath(entry) != left_out]
     if not found:
         suffixes = ", ".join(suffix for suffix in SUFFIXES if suffix)
         raise InputError(
             f"the folder holds no instance (a file with no suffix or one of {suffixes})",
             source=files.display(folder),
         )
-    found.sort(key=lambda entry: natural_key(entry.name))
-    return [read(entry, input_format) for entry in found]
+    return sorted(found, key=lambda entry: natural_key(entry.name))
 
 
 def _is_instance(entry: Path) -> bool:

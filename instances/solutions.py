@@ -21,7 +21,7 @@ from cpsched.instances.formats.native import (
     reject_duplicate,
 )
 from cpsched.jobshop.solution import Schedule
-from cpsched.report import SCHEMA_VERSION, solution_record
+from cpsched.report import SCHEMA_VERSION, csv_header, solution_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,12 +44,17 @@ def read_solution(path: str | os.PathLike[str], instance: JobShop) -> Schedule:
 
 
 def parse_solution(data: bytes, source: str, instance: JobShop) -> Schedule:
-    """Schedule of *instance* in the content of a solution file.
+    """Schedule of *instance* in the content of a solution file; see ``parse_result``."""
+    return parse_result(data, source, instance)[1]
+
+
+def parse_result(data: bytes, source: str, instance: JobShop) -> tuple[dict[str, Any], Schedule]:
+    """The JSON object for *instance* in the content of a solution file, and its schedule.
 
     The content is one result (``{"solution": {"operations": [...]}, ...}``), one bare solution
     (``{"operations": [...]}``), or results on one line each, of which the one whose
     ``instance`` is the name of *instance* is taken. Whether the schedule keeps the rules of the
-    job shop is not looked at here.
+    job shop, and what else the object states, is not looked at here.
 
     Raises
     ------
@@ -61,9 +66,14 @@ def parse_solution(data: bytes, source: str, instance: JobShop) -> Schedule:
     try:
         if len(data) > MAX_BYTES:
             raise files.too_large(len(data), MAX_BYTES)
-        line, found = _select(text.decode(data), instance)
+        content = text.decode(data)
+        if content.lstrip().startswith(csv_header().strip()):
+            raise InputError(
+                "this is the CSV of a result; the JSON is needed (cpsched solve -o FILE.json)"
+            )
+        line, found = _select(content, instance)
         try:
-            return _schedule(found, instance)
+            return found, _schedule(found, instance)
         except InputError as error:
             raise InputError(error.reason, line=line, path=error.path) from None
     except InputError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from cpsched.errors import InputError
 from cpsched.instances import files
 from cpsched.instances.formats import check_format, fjs, jsplib, native, taillard
+from cpsched.instances.reading import MAX_BYTES
 
 if TYPE_CHECKING:
     import os
@@ -24,9 +25,21 @@ _WRITERS: Final[dict[str, Callable[[JobShop], str]]] = {
 
 
 def dumps(instance: JobShop, output_format: str) -> str:
-    """Text of *instance* in one of ``FORMATS``; InputError if the format cannot express it."""
+    """Text of *instance* in one of ``FORMATS``.
+
+    Raises
+    ------
+    InputError
+        If the format cannot express the instance, or the text is longer than ``read`` allows.
+    """
     check_format(output_format, "output format")
-    return _WRITERS[output_format](instance)
+    content = _WRITERS[output_format](instance)
+    if len(content) > MAX_BYTES:
+        raise InputError(
+            f"{instance.name} has {instance.num_ops} operations and would take {len(content)} "
+            f"bytes in the format {output_format}; at most {MAX_BYTES} bytes can be read back"
+        )
+    return content
 
 
 def write(instance: JobShop, path: str | os.PathLike[str], output_format: str) -> None:
@@ -35,8 +48,7 @@ def write(instance: JobShop, path: str | os.PathLike[str], output_format: str) -
     Raises
     ------
     InputError
-        If the format cannot express the instance, in which case the file is not touched, or if
-        the file cannot be written.
+        As ``dumps``, in which case the file is not touched, or if the file cannot be written.
     """
     content = dumps(instance, output_format)
     try:

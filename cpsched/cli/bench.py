@@ -10,7 +10,7 @@ import typer
 from cpsched import report
 from cpsched.cli.files import OutputFile
 from cpsched.cli.interrupt import stop_on_signal
-from cpsched.cli.sources import best_known, is_shipped, read_instances
+from cpsched.cli.sources import best_known, expand, is_shipped, read_instances
 from cpsched.cli.tables import print_table
 from cpsched.errors import InputError
 from cpsched.protocols import available_cores
@@ -70,16 +70,19 @@ def bench(
     from cpsched import bench as benchmark
 
     plan = benchmark.plan(
-        _cases(sources),
+        _cases(sources, output),
         _split(methods, "--methods"),
         [_seed(text) for text in _split(seeds, "--seeds")],
         time_limit=time_limit,
         workers=available_cores() if workers is None else workers,
     )
-    OutputFile(output, suffixes=(".jsonl", ".json"), inputs=[])
-    file = benchmark.RunFile(output)
-    done = _execute(plan, file, keep_solutions=keep_solutions, quiet=quiet)
+    OutputFile(output, suffixes=(".jsonl", ".json"), inputs=expand(sources, output))
+    with benchmark.RunFile(output) as file:
+        done, unsaved = _execute(plan, file, keep_solutions=keep_solutions, quiet=quiet)
     _print_table(benchmark.summarise(done))
+    if unsaved:
+        print(f"error: {unsaved}; {len(done)} of {len(plan)} runs are done", file=sys.stderr)
+        raise typer.Exit(1)
     if len(done) < len(plan):
         print(
             f"error: interrupted, {len(done)} of {len(plan)} runs are done; the same command "
@@ -92,7 +95,7 @@ def bench(
         raise typer.Exit(1)
 
 
-def _cases(sources: Sequence[str]) -> list[Case]:
+def _cases(sources: Sequence[str], output: str) -> list[Case]:
     from cpsched.bench import Case
     from cpsched.instances import library
 
@@ -103,7 +106,7 @@ def _cases(sources: Sequence[str]) -> list[Case]:
         if source in sets:
             shops.extend(library.load(name) for name in sets[source])
         else:
-            shops.extend(read_instances([source]))
+            shops.extend(read_instances(expand([source], output)))
     return [
         Case(shop, set_of[shop.name] if is_shipped(shop) else "-", best_known(shop))
         for shop in shops
@@ -128,7 +131,8 @@ def _seed(text: str) -> int:
 
 def _execute(
     plan: Sequence[Run], file: RunFile, *, keep_solutions: bool, quiet: bool
-) -> list[tuple[Run, Record]]:
+) -> tuple[list[tuple[Run, Record]], str]:
+    """The runs that are in the file now, and why it took no more of them, if that is so."""
     from rich.console import Console
 
     from cpsched import bench as benchmark
@@ -138,9 +142,14 @@ def _execute(
     done: list[tuple[Run, Record]] = []
     with stop_on_signal() as stop:
         load_kernels(notes, {run.method for run in plan})
-        for run, record, is_new in benchmark.execute(
-            plan, file, keep_solutions=keep_solutions, stop=stop
-        ):
+        runs = benchmark.execute(plan, file, keep_solutions=keep_solutions, stop=stop)
+        while True:
+            try:
+                run, record, is_new = next(runs)
+            except StopIteration:
+                return done, ""
+            except InputError as error:  # all else was checked: the file cannot be written
+                return done, str(error)
             done.append((run, record))
             if is_new:
                 notes.print(
@@ -151,7 +160,6 @@ def _execute(
                     markup=False,
                     soft_wrap=True,
                 )
-    return done
 
 
 def _print_table(rows: Sequence[Row]) -> None:

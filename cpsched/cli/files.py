@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,30 +64,47 @@ class OutputFile:
                 raise InputError(f"{option} is not a regular file", source=name)
             if self._target.exists() and not os.access(self._target, os.W_OK):
                 raise InputError(f"{option} is not writable", source=name)
-            with self._temporary.open("wb"):
-                pass
-            self._temporary.unlink()
+            descriptor, temporary = self._create_temporary()
+            os.close(descriptor)
+            os.unlink(temporary)
         except OSError as error:
             raise InputError(f"{option} cannot be written: {_why(error)}", source=name) from error
 
-    @property
-    def _temporary(self) -> Path:
-        return self._target.with_name(f".cpsched-{os.getpid()}.tmp")
+    def _create_temporary(self) -> tuple[int, Path]:
+        """Descriptor and path of a new file beside the target, under a name nobody else has.
+
+        Unlike ``tempfile.mkstemp`` this leaves the permissions of a new file to the umask.
+        """
+        path = self._target.with_name(f".cpsched-{secrets.token_hex(8)}.tmp")
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), path
 
     def write(self, content: bytes | str) -> None:
-        """Replace the file by *content*: readers see the old file or the whole new one."""
+        """Replace the file by *content*: readers see the old file or the whole new one.
+
+        An existing file keeps its permissions.
+        """
         data = content.encode() if isinstance(content, str) else content
+        temporary = None
         try:
-            with self._temporary.open("wb") as file:
+            descriptor, temporary = self._create_temporary()
+            with open(descriptor, "wb") as file:
+                self._copy_mode(descriptor)
                 file.write(data)
-            os.replace(self._temporary, self._target)
+            os.replace(temporary, self._target)
         except OSError as error:
             raise InputError(
                 f"could not be written: {_why(error)}", source=_shown(str(self.path))
             ) from error
         finally:
-            with contextlib.suppress(OSError):
-                self._temporary.unlink(missing_ok=True)
+            if temporary is not None:
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+
+    def _copy_mode(self, descriptor: int) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            mode = stat.S_IMODE(self._target.stat().st_mode)
+            if mode != stat.S_IMODE(os.fstat(descriptor).st_mode):
+                os.fchmod(descriptor, mode)
 
 
 def emit(content: str, output: OutputFile | None) -> None:

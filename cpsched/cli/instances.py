@@ -9,7 +9,7 @@ import typer
 
 from cpsched import report
 from cpsched.cli.files import OutputFile, emit
-from cpsched.cli.sources import is_shipped, read_instances
+from cpsched.cli.sources import expand, is_shipped, read_instances
 from cpsched.cli.tables import print_table
 from cpsched.errors import InputError
 from cpsched.instances import library
@@ -131,7 +131,7 @@ def export(
     from cpsched import instances
 
     check_format(output_format, "output format")
-    target = None if output is None else OutputFile(output, inputs=[name])
+    target = None if output is None else OutputFile(output, inputs=expand([name]))
     emit(instances.dumps(_one(name, input_format), output_format), target)
 
 

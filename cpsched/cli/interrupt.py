@@ -19,8 +19,10 @@ def stop_on_signal() -> Iterator[threading.Event]:
 
     def handle(number: int, frame: FrameType | None) -> None:
         nonlocal received
-        # The default action works even while the main thread is inside a solver.
-        signal.signal(number, signal.SIG_DFL)
+        # The default action works even while the main thread is inside a solver. Both signals:
+        # a service manager's SIGTERM may follow a Ctrl-C.
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
         if not received:  # the event's lock is not reentrant: set it once
             received = True
             stop.set()

@@ -16,7 +16,7 @@ from cpsched.result import TracePoint
 _START_OF_LINE = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
 
 
-def load_kernels(notes: Console, methods: Iterable[str]) -> float:
+def load_kernels(notes: Console, methods: Iterable[str], *, flexible: bool = True) -> float:
     """Load the kernels of *methods*; say on *notes* if they must compile; return the seconds."""
     from cpsched import solving
 
@@ -25,6 +25,7 @@ def load_kernels(notes: Console, methods: Iterable[str]) -> float:
             "compiling the kernels: once after installation, some ten seconds"
         ),
         methods=methods,
+        flexible=flexible,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +14,9 @@ import typer
 from cpsched import report
 from cpsched.cli.files import OutputFile, emit
 from cpsched.cli.interrupt import stop_on_signal
-from cpsched.cli.sources import STDIN, best_known, read_instances
+from cpsched.cli.sources import STDIN, best_known, expand, read_bytes, read_instances
 from cpsched.cli.tables import print_table
-from cpsched.errors import InputError
+from cpsched.errors import CpschedError, InputError
 from cpsched.protocols import Limits, available_cores
 from cpsched.result import Status
 
@@ -81,7 +81,7 @@ def solve(
     ] = None,
     hint: Annotated[
         str | None,
-        typer.Option(metavar="SOLUTION", help="Start from this solution (a result file)."),
+        typer.Option(metavar="SOLUTION", help="Start from this result file (-: standard input)."),
     ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress; only the result and errors.")
@@ -103,7 +103,8 @@ def solve(
 
     Ctrl-C (or SIGTERM) ends with the best schedule found so far; a second one aborts. Every
     schedule has passed the check against the instance. In JSON, each instance is one object on
-    one line. Exit code: 0 if every instance has a schedule, 1 if one has none, 2 for bad input.
+    one line. Exit code: 0 if every instance has a schedule, 1 if one has none (also: was not
+    started, or a result could not be written), 2 for bad input.
     """
     task = Task.prepare(
         sources=sources,
@@ -144,6 +145,9 @@ class Task:
         from cpsched import solving
 
         solving.check_method(method)
+        if hint == STDIN and STDIN in sources:
+            raise InputError("an instance and --hint cannot both be - (standard input)")
+        sources = expand(sources, output)
         files = [source for source in sources if source != STDIN]
         results = picture = None
         if output is not None:
@@ -157,19 +161,36 @@ class Task:
         instances = read_instances(sources, input_format)
         if picture is not None and len(instances) > 1:
             raise InputError(f"--plot draws one instance, {len(instances)} are given")
+        if results is not None:
+            _reject_equal_names(instances, sources)
         for instance in instances:
             solving.check_supported(method, instance)
         hints: list[Schedule | None] = [None] * len(instances)
         if hint is not None:
-            hints = [_read_hint(hint, instance) for instance in instances]
+            from cpsched.instances.solutions import MAX_BYTES
+
+            data, name = read_bytes(hint, MAX_BYTES)
+            hints = [_read_hint(data, name, instance) for instance in instances]
         return cls(instances, hints, limits, method, results, picture)
 
 
-def _read_hint(source: str, instance: JobShop) -> Schedule:
-    from cpsched.checking import check
-    from cpsched.instances.solutions import read_solution
+def _reject_equal_names(instances: Sequence[JobShop], sources: Sequence[str]) -> None:
+    """InputError if results in a file could not be told apart; one source per instance."""
+    seen: dict[str, str] = {}
+    for instance, source in zip(instances, sources, strict=True):
+        if instance.name in seen:
+            raise InputError(
+                f"{seen[instance.name]} and {source} are both called {instance.name}: their "
+                "results in one file could not be told apart"
+            )
+        seen[instance.name] = source
 
-    schedule = read_solution(source, instance)
+
+def _read_hint(data: bytes, source: str, instance: JobShop) -> Schedule:
+    from cpsched.checking import check
+    from cpsched.instances.solutions import parse_solution
+
+    schedule = parse_solution(data, source, instance)
     verdict = check(instance, schedule)
     if not verdict.ok:
         raise InputError(
@@ -184,16 +205,19 @@ def run(task: Task, *, json: bool, quiet: bool) -> int:
 
     notes = Console(stderr=True, quiet=quiet, highlight=False)
     entries: list[report.Entry] = []
+    unsaved: dict[OutputFile, str] = {}
     with stop_on_signal() as stop:
         for entry in _solve_all(task, stop, notes):
             entries.append(entry)
-            _save(task, entries)
-            if json:
-                emit(report.json_line(report.record(entry.instance, entry.result)), None)
+            try:
+                if json:
+                    emit(report.json_line(report.record(entry.instance, entry.result)), None)
+            finally:  # the reader of a pipe may go, the file is still wanted
+                unsaved = _save(task, entries)
         interrupted = stop.is_set()
     if not json:
-        _print_text(task, entries, interrupted=interrupted)
-    return _explain(task, entries)
+        _print_text(task, entries, unsaved, interrupted=interrupted)
+    return _explain(task, entries, list(unsaved.values()))
 
 
 def _solve_all(task: Task, stop: threading.Event, notes: Console) -> Iterator[report.Entry]:
@@ -201,7 +225,8 @@ def _solve_all(task: Task, stop: threading.Event, notes: Console) -> Iterator[re
     from cpsched import solving
     from cpsched.cli.live import LiveLine, load_kernels
 
-    setup = load_kernels(notes, [task.method])
+    flexible = any(instance.is_flexible for instance in task.instances)
+    setup = load_kernels(notes, [task.method], flexible=flexible)
     limits, total = task.limits, len(task.instances)
     for position, (instance, hint) in enumerate(zip(task.instances, task.hints, strict=True)):
         if stop.is_set():
@@ -234,36 +259,60 @@ def _solve_all(task: Task, stop: threading.Event, notes: Console) -> Iterator[re
         yield report.Entry(instance, result, best_known(instance))
 
 
-def _save(task: Task, entries: Sequence[report.Entry]) -> None:
-    """Bring the output files up to date, so that nothing is lost in a long list."""
-    if task.results is not None:
-        if task.results.suffix == ".csv":
-            rows = [report.csv_rows(entry.instance, entry.result) for entry in entries]
-            task.results.write(report.csv_header() + "".join(rows))
-        else:
-            lines = [report.json_line(report.record(e.instance, e.result)) for e in entries]
-            task.results.write("".join(lines))
-    if task.picture is not None and entries[0].result.solution is not None:
-        from cpsched import plot
+def _save(task: Task, entries: Sequence[report.Entry]) -> dict[OutputFile, str]:
+    """Bring the output files up to date, so that nothing is lost in a long list.
 
-        figure = plot.gantt_of_result(entries[0].instance, entries[0].result)
-        task.picture.write(plot.render(figure, task.picture.suffix.removeprefix(".")))
+    Returns the files that could not be written and why: a solve of hours must not end without
+    its result because a disk is full.
+    """
+    failed: dict[OutputFile, str] = {}
+    for file, content in ((task.results, _results), (task.picture, _picture)):
+        if file is None or (file is task.picture and entries[0].result.solution is None):
+            continue
+        try:
+            file.write(content(file, entries))
+        except CpschedError as error:
+            failed[file] = " ".join(str(error).split())  # a back end may speak in paragraphs
+        except MemoryError:
+            failed[file] = f"{file.path}: out of memory"
+    return failed
 
 
-def _print_text(task: Task, entries: Sequence[report.Entry], *, interrupted: bool) -> None:
+def _results(file: OutputFile, entries: Sequence[report.Entry]) -> str:
+    if file.suffix == ".csv":
+        rows = [report.csv_rows(entry.instance, entry.result) for entry in entries]
+        return report.csv_header() + "".join(rows)
+    return "".join(report.json_line(report.record(e.instance, e.result)) for e in entries)
+
+
+def _picture(file: OutputFile, entries: Sequence[report.Entry]) -> bytes:
+    from cpsched import plot
+
+    figure = plot.gantt_of_result(entries[0].instance, entries[0].result)
+    return plot.render(figure, file.suffix.removeprefix("."))
+
+
+def _print_text(
+    task: Task,
+    entries: Sequence[report.Entry],
+    unsaved: Collection[OutputFile],
+    *,
+    interrupted: bool,
+) -> None:
     if len(entries) > 1:
         print_table(report.table(entries))
     for entry in entries if len(entries) == 1 else ():
         emit(report.summary(entry, interrupted=interrupted), None)
     for label, file in (("written", task.results), ("picture", task.picture)):
         solved = any(entry.result.solution is not None for entry in entries)
-        if file is not None and entries and (solved or file is task.results):
+        expected = file is not None and entries and (solved or file is task.results)
+        if file is not None and expected and file not in unsaved:
             emit(f"  {label:<12}{file.path}\n", None)
     if task.picture is None and len(entries) == 1 and entries[0].result.solution is not None:
         emit("  picture     add --plot FILE.png for a Gantt chart\n", None)
 
 
-def _explain(task: Task, entries: Sequence[report.Entry]) -> int:
+def _explain(task: Task, entries: Sequence[report.Entry], unsaved: Sequence[str]) -> int:
     """The exit code; what went wrong on stderr, one line."""
     missing = [entry.result for entry in entries if entry.result.solution is None]
     left = len(task.instances) - len(entries)
@@ -281,8 +330,8 @@ def _explain(task: Task, entries: Sequence[report.Entry]) -> int:
         reasons.append(f"{len(missing)} instances without a solution: {names}")
     if left:
         reasons.append(f"interrupted, {left} of {len(task.instances)} instances not started")
+    reasons.extend(unsaved)
     if reasons:
-        failed = bool(missing) or not entries
-        print(("error: " if failed else "") + "; ".join(reasons), file=sys.stderr)
-        return 1 if failed else 0
+        print("error: " + "; ".join(reasons), file=sys.stderr)
+        return 1
     return 0

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cpsched import instances
+from cpsched import instances, report
 from cpsched.errors import InputError
 from cpsched.instances import files, library
 
@@ -16,6 +16,33 @@ if TYPE_CHECKING:
     from cpsched.jobshop.instance import JobShop
 
 STDIN = "-"
+
+
+def expand(sources: Sequence[str], output: str | None = None) -> list[str]:
+    """*sources* with the instance files of each folder in its place.
+
+    A file *output* in such a folder is left out if an earlier run wrote it: the same command
+    shall work again. Anything else there is an input, and not to be overwritten.
+    """
+    without = output if output is not None and _holds_results(output) else None
+    found: list[str] = []
+    for source in sources:
+        if source != STDIN and os.path.isdir(source):
+            found.extend(str(file) for file in instances.folder_files(source, without))
+        else:
+            found.append(source)
+    return found
+
+
+def _holds_results(path: str) -> bool:
+    head = report.RECORD_HEAD.encode()
+    try:
+        if not os.path.isfile(path):  # a pipe would block
+            return False
+        with open(path, "rb") as file:
+            return file.read(len(head)) == head
+    except (OSError, ValueError):  # what is wrong is said where the file is to be written
+        return False
 
 
 def read_instances(sources: Sequence[str], input_format: str | None = None) -> list[JobShop]:
@@ -26,12 +53,10 @@ def read_instances(sources: Sequence[str], input_format: str | None = None) -> l
     if sum(source == STDIN for source in sources) > 1:
         raise InputError("- (standard input) is given twice")
     found: list[JobShop] = []
-    for source in sources:
+    for source in expand(sources):
         if source == STDIN:
             data = _read_stdin(instances.MAX_BYTES)
             found.append(instances.parse(data, "<stdin>", input_format))
-        elif os.path.isdir(source):
-            found.extend(instances.read_folder(source, input_format))
         else:
             found.append(instances.read(source, input_format))
     return found
@@ -41,12 +66,19 @@ def read_bytes(source: str, limit: int) -> tuple[bytes, str]:
     """Content of *source* (a file, or ``-`` for standard input) and its name for errors."""
     if source == STDIN:
         return _read_stdin(limit), "<stdin>"
+    if not source:
+        raise InputError("no file given: the name is empty")
     return files.read_bytes(Path(source), limit), source
 
 
 def _read_stdin(limit: int) -> bytes:
     """Standard input up to one byte more than *limit*: whoever parses it refuses that."""
-    return sys.stdin.buffer.read(limit + 1)
+    if sys.stdin is None:
+        raise InputError("standard input is closed", source="<stdin>")
+    try:
+        return sys.stdin.buffer.read(limit + 1)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", source="<stdin>") from None
 
 
 def is_shipped(instance: JobShop) -> bool:

@@ -9,9 +9,14 @@ import typer
 
 from cpsched.cli.sources import STDIN, read_bytes, read_instances
 from cpsched.errors import InputError
+from cpsched.instances.formats.native import describe
+from cpsched.result import Status
 
 #: Violations printed; a wrong file can break every rule at once.
 _SHOWN = 20
+
+#: Name of an instance that came from standard input.
+_STDIN_NAME = "stdin"
 
 
 def register(app: typer.Typer) -> None:
@@ -45,10 +50,10 @@ def validate(
       cpsched solve ta01 -f json | cpsched validate ta01 -
 
     The check uses neither the model nor a solver. Exit code: 0 valid, 1 a rule is broken or the
-    stated objective is wrong, 2 a file cannot be read.
+    file states something else (objective, bound, status, instance), 2 a file cannot be read.
     """
     from cpsched.checking import check
-    from cpsched.instances.solutions import MAX_BYTES, parse_solution
+    from cpsched.instances.solutions import MAX_BYTES, parse_result
 
     if instance == STDIN and solution == STDIN:
         raise InputError("instance and solution cannot both be - (standard input)")
@@ -57,14 +62,9 @@ def validate(
         raise InputError(f"one instance is checked at a time, not {len(shops)}", source=instance)
     shop = shops[0]
     data, source = read_bytes(solution, MAX_BYTES)
-    schedule = parse_solution(data, source, shop)
+    record, schedule = parse_result(data, source, shop)
     verdict = check(shop, schedule)
-    problems = list(verdict.violations)
-    stated = stated_objective(data, shop.name)
-    if verdict.objective is not None and stated not in (None, verdict.objective):
-        problems.append(
-            f"the stated objective is {stated}, the schedule's makespan is {verdict.objective}"
-        )
+    problems = [*verdict.violations, *false_statements(record, shop.name, verdict.objective)]
     if not problems:
         typer.echo(f"{shop.name}: valid, makespan {verdict.objective}")
         return
@@ -78,17 +78,40 @@ def validate(
     raise typer.Exit(1)
 
 
-def stated_objective(data: bytes, instance: str) -> int | None:
-    """The ``objective`` that a readable solution file states for *instance*, if any."""
-    records = _records(data)
-    if len(records) > 1:
-        records = [record for record in records if record.get("instance") == instance]
-    stated = records[0].get("objective")
-    return stated if isinstance(stated, int) and not isinstance(stated, bool) else None
+def false_statements(record: dict[str, Any], name: str, makespan: int | None) -> list[str]:
+    """What a result says that its schedule denies; keys that are not there say nothing.
+
+    name: of the instance; makespan: of the schedule, or None if it breaks a rule.
+    """
+    found = []
+    stated = record.get("instance", name)
+    # Standard input gives an instance no name of its own.
+    if stated != name and _STDIN_NAME not in (stated, name):
+        found.append(f"the result is for instance {_shown(stated)}, not {name}")
+    if makespan is None:
+        return found
+    objective = record.get("objective", makespan)
+    if not _is_number(objective) or objective != makespan:
+        found.append(
+            f"the stated objective is {_shown(objective)}, the schedule's makespan is {makespan}"
+        )
+    bound, status = record.get("bound"), record.get("status")
+    if bound is not None and not _is_number(bound):
+        found.append(f"the stated bound is {_shown(bound)}, not a number")
+    elif bound is not None and bound > makespan:
+        found.append(f"the stated bound is {bound}, the schedule's makespan is {makespan}")
+    elif status == Status.OPTIMAL and "bound" in record and bound != makespan:
+        found.append(
+            f"the status is optimal, but the stated bound is {_shown(bound)}, not {makespan}"
+        )
+    if status in (Status.INFEASIBLE, Status.UNKNOWN):
+        found.append(f"the status is {status}, but there is a schedule")
+    return found
 
 
-def _records(data: bytes) -> list[Any]:
-    try:
-        return [json.loads(data)]
-    except json.JSONDecodeError:  # more than one object: JSON lines
-        return [json.loads(line) for line in data.splitlines() if line.strip()]
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _shown(value: Any) -> str:
+    return describe(value) if isinstance(value, list | dict) else json.dumps(value)[:60]

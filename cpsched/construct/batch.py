@@ -279,7 +279,7 @@ class Batch:
 
     Attributes
     ----------
-    decision, constraint, precedence, membership, mask
+    decision, constraint, precedence, membership, weight, mask
         Observations, the first axis being the row; mask: shape (num_rows, decisions + 1), the last
         action being to wait.
     rewards, outcomes
@@ -299,6 +299,7 @@ class Batch:
         self.constraint = np.zeros((num_rows, sizes.constraints, CONSTRAINT_FEATURES), np.float32)
         self.precedence = np.full((num_rows, 2, sizes.precedences), -1, np.int32)
         self.membership = np.full((num_rows, 2, sizes.memberships), -1, np.int32)
+        self.weight = np.zeros((num_rows, sizes.memberships), np.float32)
         self.mask = np.zeros((num_rows, sizes.decisions + 1), np.int8)
         self.rewards = np.zeros(num_rows)
         self.outcomes = np.zeros(num_rows, np.int64)
@@ -308,14 +309,23 @@ class Batch:
         self.scratch = np.zeros((num_rows, 0), np.int64)
         self._capacity = [0] * len(self.roots)
         for root in self.roots:
+            self.check(root)
             self._fit(root)
         self._lay_out()
+
+    def check(self, root: Root) -> None:
+        """Raise InputError if *root* is larger than the sizes of the batch."""
+        if not self.sizes.hold(root.sizes):
+            raise InputError(
+                f"an instance needs {root.sizes}, more than the batch is padded to, {self.sizes}"
+            )
 
     def put(self, slot: int, root: Root) -> None:
         """Have *slot* hold another construction; rows that are on it must be started again.
 
         Raises InputError if it is larger than the sizes of the batch.
         """
+        self.check(root)
         self._fit(root)
         self.roots[slot] = root
         self.slots[self.slots == slot] = -1
@@ -344,6 +354,8 @@ class Batch:
         arcs, edges = root.precedence.shape[1], root.membership.shape[1]
         self.precedence[others, :, :arcs] = root.precedence
         self.membership[others, :, :edges] = root.membership
+        self.weight[others, :edges] = root.weight
+        self.weight[others, edges:] = 0.0
         for array, used in (
             (self.precedence, arcs),
             (self.membership, edges),
@@ -395,10 +407,6 @@ class Batch:
         return actions
 
     def _fit(self, root: Root) -> None:
-        if not self.sizes.hold(root.sizes):
-            raise InputError(
-                f"an instance needs {root.sizes}, more than the batch is padded to, {self.sizes}"
-            )
         size, rows = len(root.row), len(self.slots)
         if size > self.states.shape[1]:
             longer = np.zeros((rows, size), np.int64)

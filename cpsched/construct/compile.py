@@ -11,9 +11,9 @@ import numpy as np
 
 from cpsched.construct import layout as at
 from cpsched.construct.kernels import begin
-from cpsched.construct.precedence import Precedence, precedences
+from cpsched.construct.precedence import Precedence, Tasks, precedences
 from cpsched.errors import InputError, StopRequestedError
-from cpsched.formulation import Assign, Formulation, Reject, Start
+from cpsched.formulation import Assign, Decision, Formulation, Reject, Start
 from cpsched.propagation import (
     DisjunctiveRule,
     InfeasibleModelError,
@@ -103,18 +103,15 @@ class _Compiler:
         task = np.array(self.task_of, dtype=np.int64)
         self.num_tasks = max(self.task_of, default=-1) + 1
         self._poll()
-        task_of_interval = np.full(len(self.intervals), -1)
-        task_of_interval[self.reference[self.starts]] = task[self.starts]
-        precedence = precedences(
-            self.network,
-            self.constraints,
-            task_of_interval.tolist(),
-            self._literals_of_tasks(),
-            self.num_tasks,
-        )
+        tasks = self._modes(task)
+        precedence = precedences(self.network, self.constraints, tasks)
+        if tasks.rejectable:
+            self._reject_early(tasks, precedence)
+            task = np.array(self.task_of, dtype=np.int64)
         self._poll()
         tail, tail_tasks = self._tails(precedence, task)
         due, weight = self.formulation.due, self.formulation.weight
+        self._check_attributes()
         columns = np.broadcast_arrays(
             self.kind,
             self.reference,
@@ -133,7 +130,12 @@ class _Compiler:
             failure = Propagator(self.network).failure
             raise InfeasibleModelError(f"the model has no solution: {failure}")
         forget_changes(static, root)
-        static[at.SCALE] = self._scale(root, table)
+        earliest = self._earliest(root)
+        origin = int(earliest.min()) if len(earliest) else 0
+        static[at.ORIGIN] = origin
+        static[at.SCALE] = self._scale(earliest - origin, table)
+        ready = static[at.T_READY]
+        root[ready : ready + self.num_tasks] = origin
         static[at.WORST] = self._worst(root)
         order = np.array(
             [
@@ -166,28 +168,87 @@ class _Compiler:
         kind: list[int] = []
         reference: list[int] = []
         intervals = self.network.intervals
-        for decision in self.decisions:
+        for number, decision in enumerate(self.decisions):
             if isinstance(decision, Start):
                 if decision.interval not in intervals:
-                    raise InputError(f"constraint {decision.interval} is no interval")
+                    raise InputError(
+                        f"decision {number}, {decision}: constraint {decision.interval} is no "
+                        "interval"
+                    )
                 kind.append(at.START)
                 reference.append(intervals[decision.interval])
             elif isinstance(decision, Assign):
+                self._check_literals(number, decision, (decision.literal,))
                 kind.append(at.ASSIGN)
                 reference.append(decision.literal)
-            else:
+            elif isinstance(decision, Reject):
+                self._check_literals(number, decision, decision.literals)
                 kind.append(at.REJECT)
                 reference.append(0)
+            else:
+                raise InputError(
+                    f"decision {number}, {decision!r}, is a {type(decision).__name__}: there are "
+                    "Start, Assign and Reject"
+                )
         return np.array(kind, dtype=np.int64), np.array(reference, dtype=np.int64)
 
+    def _check_literals(self, number: int, decision: Decision, literals: Sequence[Any]) -> None:
+        """Raise InputError unless all are references to Boolean variables of the model."""
+        for ref in literals:
+            if not isinstance(ref, (int, np.integer)):
+                raise InputError(f"decision {number}, {decision}: {ref!r} is no literal")
+            v = ref if ref >= 0 else -ref - 1
+            if v >= self.network.num_variables:
+                raise InputError(
+                    f"decision {number}, {decision}: the model has no variable {v}, only "
+                    f"{self.network.num_variables}"
+                )
+            lower, upper = self.bounds[2 * v : 2 * v + 2].tolist()
+            if lower < 0 or upper > 1:
+                raise InputError(
+                    f"decision {number}, {decision}: variable {v} is not Boolean but in "
+                    f"{lower}..{upper}"
+                )
+
+    def _check_attributes(self) -> None:
+        """Raise InputError unless due, weight and features fit the decisions."""
+        count = len(self.decisions)
+        for name in ("due", "weight", "features"):
+            value = getattr(self.formulation, name)
+            if value is None:
+                continue
+            shape = np.shape(value)
+            if name == "features":
+                if len(shape) != 2 or shape[0] != count:
+                    raise InputError(
+                        f"features must have a row for each of the {count} decisions, not shape "
+                        f"{shape}"
+                    )
+            elif shape != (count,):
+                raise InputError(
+                    f"{name} must have an entry for each of the {count} decisions, not shape "
+                    f"{shape}"
+                )
+            if not np.isfinite(value).all():
+                raise InputError(f"{name} must be finite")
+
     def _tasks(self) -> list[int]:
-        """Task of each decision: decisions that share a literal, or an exactly-one."""
-        by_literal: dict[int, list[int]] = {}
-        for d, literals in enumerate(self.literals):
-            for ref in literals:
-                by_literal.setdefault(ref, []).append(d)
-        if not by_literal:
+        """Task of each decision: alternatives of an exactly-one, and what rejects them.
+
+        Of the intervals that one literal makes present, the first and those with the same start
+        are the alternative; others, such as the second operation of an accepted order, are tasks
+        of their own, that are dropped with the literal.
+        """
+        if not any(self.literals):
             return list(range(len(self.decisions)))
+        by_literal: dict[int, list[int]] = {}
+        by_presence: dict[frozenset[int], list[int]] = {}
+        for d, (kind, literals) in enumerate(zip(self.kind.tolist(), self.literals, strict=True)):
+            if kind == at.START and literals:
+                by_presence.setdefault(frozenset(literals), []).append(d)
+            if kind != at.REJECT:
+                for ref in literals:
+                    by_literal.setdefault(ref, []).append(d)
         # Union-find in which the root of a set is its first decision.
         parent = list(range(len(self.decisions)))
 
@@ -197,36 +258,99 @@ class _Compiler:
                 d = parent[d]
             return d
 
-        def join(one: int, other: int) -> None:
-            one, other = root(one), root(other)
-            parent[max(one, other)] = min(one, other)
+        def join(group: Sequence[int]) -> None:
+            for d in group[1:]:
+                one, other = root(group[0]), root(d)
+                parent[max(one, other)] = min(one, other)
+
+        row = self.intervals[self.reference[self.starts]]
+        tied = row[:, net.TIED] > 0
+        variable = np.where(tied, row[:, net.TIED] - 1, row[:, net.START])
+        coefficient = np.where(tied, 1, row[:, net.START + 1])
+        places = np.stack((variable, coefficient, row[:, net.START + 2]), axis=1).tolist()
+        start_of = dict(zip(self.starts.tolist(), places, strict=True))
+
+        def together(starts: Sequence[int], like: Sequence[int]) -> list[int]:
+            """Those of some starts that start as the first of *like* does, or as their first."""
+            for first in (*like[:1], starts[0]):
+                found = [d for d in starts if start_of[d] == start_of[first]]
+                if found:
+                    break
+            return found
+
+        def alternatives(literals: Sequence[int]) -> list[int]:
+            """One decision, or several with the same start, for each literal."""
+            found: list[int] = []
+            for ref in literals:
+                decided = by_literal.get(ref, [])
+                starts = by_presence.get(frozenset((ref,))) or [
+                    d for d in decided if self.kind[d] == at.START
+                ]
+                if starts:
+                    found += together(starts, found)
+                found += [d for d in decided if self.kind[d] == at.ASSIGN]
+            return found
 
         for d, decision in enumerate(self.decisions):
             if isinstance(decision, Reject):
-                for ref in decision.literals:
-                    for other in by_literal[ref]:
-                        join(d, other)
+                starts = by_presence.get(frozenset(decision.literals))
+                join([d, *(together(starts, ()) if starts else alternatives(decision.literals))])
         claimed: set[int] = set()
         for constraint in self.constraints:
             if constraint.has_exactly_one():
-                literals = ints(constraint.exactly_one.literals)
-                group = [ref for ref in literals if ref not in claimed]
-                found = [d for ref in group for d in by_literal.get(ref, [])]
+                group = [
+                    ref for ref in ints(constraint.exactly_one.literals) if ref not in claimed
+                ]
+                found = alternatives(group)
                 if found:
                     claimed.update(group)
-                    for other in found[1:]:
-                        join(found[0], other)
+                    join(found)
         # Tasks are numbered by their first decision.
         number: dict[int, int] = {}
         return [number.setdefault(root(d), len(number)) for d in range(len(parent))]
 
-    def _literals_of_tasks(self) -> dict[int, set[int]]:
-        """Literals that enforce the intervals of each task that has some."""
-        found: dict[int, set[int]] = {}
+    def _modes(self, task: Ints) -> Tasks:
+        """What an order has to know of the tasks."""
+        of_interval = np.full(len(self.intervals), -1)
+        of_interval[self.reference[self.starts]] = task[self.starts]
+        tasks = Tasks(self.num_tasks, of_interval.tolist())
+        optional = [d for d in self.starts.tolist() if self.literals[d]]
+        if not optional:
+            return tasks
+        task_of: dict[int, int] = {}
+        for d in optional:
+            literals = frozenset(self.literals[d])
+            tasks.literals[int(self.reference[d])] = literals
+            tasks.modes.setdefault(self.task_of[d], set()).add(literals)
         for d in self.starts.tolist():
-            if self.literals[d]:
-                found.setdefault(self.task_of[d], set()).update(self.literals[d])
-        return found
+            if not self.literals[d] and self.task_of[d] in tasks.modes:
+                tasks.modes[self.task_of[d]].add(frozenset())
+        for t, modes in tasks.modes.items():
+            for literals in modes:
+                if len(literals) == 1:
+                    task_of.setdefault(next(iter(literals)), t)
+        rejected = {self.task_of[d] for d in np.flatnonzero(self.kind == at.REJECT).tolist()}
+        tasks.rejectable.update(rejected.intersection(tasks.modes))
+        tasks.doubtful.update(tasks.modes)
+        for constraint in self.constraints:
+            if constraint.has_exactly_one() and not len(constraint.enforcement_literal):
+                literals = frozenset(ints(constraint.exactly_one.literals))
+                for t in {task_of.get(ref, -1) for ref in literals}:
+                    if t >= 0 and all(frozenset((ref,)) in tasks.modes[t] for ref in literals):
+                        tasks.doubtful.discard(t)
+        tasks.doubtful.update(tasks.rejectable)
+        return tasks
+
+    def _reject_early(self, tasks: Tasks, precedence: Precedence) -> None:
+        """Reject tasks that are present together in the first of them, before any has started."""
+        first: dict[frozenset[frozenset[int]], int] = {}
+        for t in precedence.order:
+            if t in tasks.doubtful:
+                first.setdefault(frozenset(tasks.modes[t]), t)
+        for d in np.flatnonzero(self.kind == at.REJECT).tolist():
+            t = self.task_of[d]
+            if t in tasks.modes:
+                self.task_of[d] = first[frozenset(tasks.modes[t])]
 
     def _literals(self) -> list[Sequence[int]]:
         """Literals that each decision makes true or, rejecting, false."""
@@ -412,10 +536,21 @@ class _Compiler:
         count = max(1, len(self.decisions))
         return np.divmod(np.unique(np.concatenate(variables) * count + decisions), count)
 
-    def _scale(self, root: Values, table: Ints) -> int:
-        """Longest chain or largest load of a resource; without intervals, the largest cost."""
-        v, a, b = self.intervals[self.reference[self.starts], net.START : net.START + 3].T
-        begin = _least(v, a, b, root[net.HEADER :])
+    def _earliest(self, root: Values) -> Ints:
+        """Earliest start of each interval that is decided, at the root."""
+        row = self.intervals[self.reference[self.starts]]
+        bounds = root[net.HEADER :]
+        v, a, b = row[:, net.START : net.START + 3].T
+        tied = row[:, net.TIED]
+        # An alternative starts no sooner than its task.
+        of_task = np.where(tied > 0, bounds[2 * np.maximum(0, tied - 1)] + b, -at.NEVER)
+        return np.maximum(_least(v, a, b, bounds), of_task)
+
+    def _scale(self, begin: Ints, table: Ints) -> int:
+        """Longest chain or largest load of a resource; without intervals, the largest cost.
+
+        begin: earliest start of each interval that is decided, the least of them being 0.
+        """
         longest = int((begin + table[self.starts, at.TAIL]).max(initial=0))
         size = np.zeros(len(self.intervals), np.int64)
         size[self.reference[self.starts]] = self.size[self.starts]

@@ -17,8 +17,10 @@ def schedule_decisions(proto: Any) -> tuple[Decision, ...]:
     """Start of every interval that some no-overlap or cumulative holds, or of all if none does.
 
     An optional interval that is no alternative of others (its presence is in no exactly-one) may
-    also be rejected.
+    also be rejected; several with the same presence, such as the operations of an order that may
+    be accepted, are rejected at once.
     """
+    rejected: set[tuple[int, ...]] = set()
     used: set[int] = set()
     chosen: set[int] = set()
     intervals = []
@@ -37,7 +39,8 @@ def schedule_decisions(proto: Any) -> tuple[Decision, ...]:
             continue
         decisions.append(Start(index))
         literals = tuple(proto.constraints[index].enforcement_literal)
-        if literals and chosen.isdisjoint(literals):
+        if literals and literals not in rejected and chosen.isdisjoint(literals):
+            rejected.add(literals)
             decisions.append(Reject(literals))
     return tuple(decisions)
 

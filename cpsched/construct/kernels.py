@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from cpsched.construct.layout import (
     ASSIGN,
     BOUND,
@@ -21,6 +19,7 @@ from cpsched.construct.layout import (
     NUM_ELIGIBLE,
     NUM_LEGAL,
     NUM_TASKS,
+    ORIGIN,
     OUTCOME,
     REFERENCE,
     REJECT,
@@ -146,7 +145,7 @@ def apply(S: Ints, T: Ints, trail: Ints, d: Int) -> Int:
         return True
     at = S[DECISIONS] + DECISION * d
     task = S[at + TASK]
-    end = np.int64(0)
+    end = S[ORIGIN]
     if S[at + KIND] == START:
         row = S[INTERVALS] + INTERVAL * S[at + REFERENCE]
         end = lowest(S, T, row + START_EXPR) + lowest(S, T, row + SIZE)

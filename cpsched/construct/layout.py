@@ -48,6 +48,8 @@ T_ELIGIBLE, T_PLACE, T_LEGAL, T_NODES, T_DECIDED = (
 #: One more than the greatest value of the objective's sum under the root's bounds: what a dead end
 #: counts as.
 WORST = CONSTRUCT + 20
+#: Least earliest start at the root: where time begins in an observation.
+ORIGIN = CONSTRUCT + 21
 
 # Slots of one decision in S ----------------------------------------------------------------------
 DECISION = 8

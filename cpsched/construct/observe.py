@@ -3,13 +3,13 @@
 Nodes are the decisions and the constraints that bind several of them; the edges between them never
 change. Only what a step changed is written again, so the cost of an observation is that of the
 step, not of the instance. Features are on the instance's own scale (``SCALE``: its longest chain
-or largest load), so that sizes compare.
+or largest load), so that sizes compare, and time begins at its first earliest start (``ORIGIN``).
 
 Features of a decision, ``DECISION_FEATURES`` of them (more, constant ones, may follow):
 
 0. 1 (0 in padding);
-1. earliest start / scale; of a literal: 1 if it is true;
-2. latest start / scale; of a literal: 1 if it can be true;
+1. (earliest start - origin) / scale; of a literal: 1 if it is true;
+2. (latest start - origin) / scale; of a literal: 1 if it can be true;
 3. least size / scale; of a literal: its coefficient in the objective / scale;
 4. longest chain from its start to the end / scale;
 5. 1 if it is decided to be done: the interval is fixed, the literal is true;
@@ -43,6 +43,7 @@ from cpsched.construct.layout import (
     NUM_DECISIONS,
     NUM_LEGAL,
     NUM_NODES,
+    ORIGIN,
     REFERENCE,
     REJECT,
     SCALE,
@@ -113,8 +114,8 @@ def show_decision(S: Ints, T: Ints, decision: Floats, constraint: Floats, d: Int
         presence = literal(T, S[row + PRESENCE])
         done = presence > 0 and start == latest
         gone = presence < 0
-        decision[T[WIDTH] * d + 1] = np.float32(start * inverse)
-        decision[T[WIDTH] * d + 2] = np.float32(latest * inverse)
+        decision[T[WIDTH] * d + 1] = np.float32((start - S[ORIGIN]) * inverse)
+        decision[T[WIDTH] * d + 2] = np.float32((latest - S[ORIGIN]) * inverse)
         decision[T[WIDTH] * d + 3] = np.float32(lowest(S, T, row + SIZE) * inverse)
     elif kind == ASSIGN:
         value = literal(T, ref)

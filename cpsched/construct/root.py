@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from cpsched.formulation import Values
 
 
+class NothingToDecideError(InputError):
+    """An instance whose episode would be over before its first decision."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """Sizes of an observation.
@@ -59,7 +63,8 @@ class Root:
 
     row: the state; decision, constraint: features of the nodes; mask: shape (num_decisions + 1,),
     1 where a decision is legal, the last one standing for waiting; precedence, membership: shape
-    (2, edges), padded with -1 to one edge at least.
+    (2, edges), padded with -1 to one edge at least; weight: shape (memberships,), share of the
+    constraint's capacity that the decision of a membership uses (of a no-overlap: of its work).
     """
 
     construction: Construction
@@ -70,19 +75,22 @@ class Root:
     mask: Bytes
     precedence: npt.NDArray[np.int32]
     membership: npt.NDArray[np.int32]
+    weight: Floats
 
     @classmethod
     def of(cls, construction: Construction, frame: Frame, *, probe: bool = False) -> Root:
         """Root of *construction*.
 
-        Raises InputError if there is nothing to decide: propagation decides all, or whatever is
-        decided first fails.
+        Raises NothingToDecideError if propagation decides all, or whatever is decided first
+        fails.
         """
         state: State[object] = State(construction, frame, probe=probe)
         if state.outcome is Outcome.FINISHED:
-            raise InputError("nothing is left to decide: propagation alone fixes every decision")
+            raise NothingToDecideError(
+                "nothing is left to decide: propagation alone fixes every decision"
+            )
         if state.outcome is Outcome.DEAD_END:
-            raise InputError(f"there is no first decision: {state.why()}")
+            raise NothingToDecideError(f"there is no first decision: {state.why()}")
         count = construction.num_decisions
         extra = construction.formulation.features
         columns = 0 if extra is None else extra.shape[1]
@@ -101,6 +109,7 @@ class Root:
             mask=mask,
             precedence=_padded(construction.arcs),
             membership=_padded(construction.edges),
+            weight=_weights(construction),
         )
 
     @property
@@ -143,12 +152,10 @@ class ObjectiveScale:
             self.factor = float(proto.objective.scaling_factor) or 1.0
         self.worst = int(construction.static[at.WORST])
 
-    def __call__(self, total: int) -> int | float:
-        """Objective in the user's sense, an integer if it is one."""
-        if self.offset == 0.0 and self.factor in (1.0, -1.0):
-            return total if self.factor == 1.0 else -total
-        scaled = (total + self.offset) * self.factor
-        return int(scaled) if scaled.is_integer() else scaled
+    def __call__(self, total: int) -> float:
+        """Objective in the user's sense, a float as CP-SAT's."""
+        # Adding 0 makes a negative zero positive.
+        return (total + self.offset) * self.factor + 0.0
 
 
 def values_of(construction: Construction, row: Values) -> Values:
@@ -161,3 +168,34 @@ def values_of(construction: Construction, row: Values) -> Values:
 
 def _padded(edges: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     return edges if edges.shape[1] else np.full((2, 1), -1, np.int32)
+
+
+def _weights(construction: Construction) -> Floats:
+    """Weight of each membership over what counts as full, 0 for padding; see ``Root``.
+
+    In a cumulative it is the demand over the largest capacity instead: its work says how long,
+    too, which the decision shows.
+    """
+    static, (decisions, nodes) = construction.static, construction.edges
+    if not len(nodes):
+        return np.zeros(1, np.float32)
+    # One list after the other, decision by decision: (node, weight) in the order of the edges.
+    begin = static[static[at.DECISION_EDGES]]
+    weight = static[begin + 1 : begin + 2 * len(nodes) : 2]
+    full = static[static[at.NODES] + 3 * nodes.astype(np.int64) + 1]
+    shares = weight / full
+    proto = construction.formulation.model.proto
+    reference = static[static[at.DECISIONS] + at.DECISION * decisions.astype(np.int64) + 1]
+    demands = {source: dict(entries) for source, entries in construction.network.resources}
+    for node, source in enumerate(construction.nodes):
+        if not proto.constraints[source].has_cumulative():
+            continue
+        capacity = proto.constraints[source].cumulative.capacity
+        largest = int(capacity.offset)
+        for v, a in zip(capacity.vars, capacity.coeffs, strict=True):
+            domain = list(proto.variables[v].domain)
+            largest += max(a * domain[0], a * domain[len(domain) - 1])
+        for edge in np.flatnonzero(nodes == node):
+            shares[edge] = demands[source][int(reference[edge])] / max(1, largest)
+    found: Floats = shares.astype(np.float32)
+    return found

@@ -10,6 +10,7 @@ from cpsched.construct.layout import (
     GONE,
     KIND,
     NUM_ELIGIBLE,
+    ORIGIN,
     REFERENCE,
     REJECT,
     START,
@@ -121,4 +122,4 @@ def drop_impossible(S: Ints, T: Ints, trail: Ints) -> None:
         left = T[S[T_LEFT] + task] - 1
         put(T, trail, S[T_LEFT] + task, left)
         if left == 0:
-            release(S, T, trail, task, 0)
+            release(S, T, trail, task, S[ORIGIN])

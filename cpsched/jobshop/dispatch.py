@@ -1,8 +1,10 @@
-"""The quick start of the local search: linear dispatching rules in one kernel.
+"""Linear dispatching rules on a classic job shop, in one kernel.
 
-A shortcut of ``cpsched.rollout``, which is what ``rule:NAME`` runs: without a model and without
-propagation. A test holds the schedules of the two equal; only an operation of duration 0 comes
-behind the last one of its machine here, where the model lets it start together with another.
+A shortcut of ``cpsched.construct.rollout``, without a model and without propagation: the local
+search starts from it, and ``rule:NAME`` takes it for instances whose model alone would take many
+seconds (see ``dispatching``). A test holds the schedules of the two equal; only an operation of
+duration 0 comes behind the last one of its machine here, where the model lets it start together
+with another.
 
 A rule gives every candidate a score; the highest is dispatched, at its earliest start. The frame
 says which operations are candidates (one per job, its next one):
@@ -14,11 +16,12 @@ says which operations are candidates (one per job, its next one):
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numba import types
 
+from cpsched.errors import StopRequestedError
 from cpsched.jobshop.graph import BOOL, I4, INT, U4, U8, IndexArray, WordArray
 from cpsched.jobshop.randomness import random_word
 from cpsched.kernels import kernel
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
     from cpsched.jobshop.instance import IntArray
 
 F8 = types.float64[::1]
+I8 = types.int64[::1]
+
+Halt: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 #: Terms of a linear score, all of a candidate operation: its duration; the remaining work of its
 #: job (this operation included); the remaining number of operations (included); the time its job
@@ -47,7 +53,7 @@ WEIGHTS = {
 }
 
 
-@kernel(INT(I4, U4, I4, INT, F8, BOOL, U8, I4, U4))
+@kernel(INT(I4, U4, I4, INT, F8, BOOL, U8, I4, U4, I8))
 def dispatch(
     job_ptr: IntArray,
     machine: IndexArray,
@@ -58,8 +64,9 @@ def dispatch(
     rng: WordArray,
     start: IntArray,
     order: IndexArray,
+    halt: Halt,
 ) -> int:
-    """Build one schedule of a classic job shop; returns its makespan.
+    """Build one schedule of a classic job shop; returns its makespan, -1 if halted before the end.
 
     Parameters
     ----------
@@ -75,6 +82,9 @@ def dispatch(
     start, order
         Shape (num_ops,): filled with start times and with the order of dispatch, which is a
         topological order of the schedule.
+    halt
+        Shape (1,): anything but 0 ends the call soon. It is looked at before every operation,
+        which costs nothing beside the scan of the candidates.
     """
     num_jobs = len(job_ptr) - 1
     num_ops = len(machine)
@@ -94,6 +104,8 @@ def dispatch(
             num_alive += 1
     makespan = 0
     for step in range(num_ops):
+        if halt[0] != 0:
+            return -1
         earliest = np.int64(1) << 40
         on = -1
         for a in range(num_alive):
@@ -156,12 +168,19 @@ def weights_of(terms: dict[str, float]) -> np.ndarray[tuple[int], np.dtype[np.fl
 
 
 def roll_out(
-    arrays: Arrays, terms: dict[str, float], *, active: bool = False, seed: int = 0
+    arrays: Arrays,
+    terms: dict[str, float],
+    *,
+    active: bool = False,
+    seed: int = 0,
+    halt: Halt | None = None,
 ) -> tuple[int, IndexArray]:
     """Makespan and order of dispatch, shape (num_ops,), of one roll-out of a linear score.
 
     active: the frame of active schedules instead of the non-delay one; seed: of the ``random``
-    term.
+    term; halt: see ``dispatch``.
+
+    Raises StopRequestedError once *halt* says so: a million operations take seconds.
     """
     rng = np.random.default_rng(seed).integers(1, 2**63, size=1).astype(np.uint64)
     start = np.empty(arrays.num_ops, np.int32)
@@ -176,5 +195,8 @@ def roll_out(
         rng,
         start,
         order,
+        np.zeros(1, np.int64) if halt is None else halt,
     )
+    if makespan < 0:
+        raise StopRequestedError("dispatching was stopped")
     return int(makespan), order

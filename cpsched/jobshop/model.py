@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from ortools.sat.python import cp_model
 
+from cpsched.errors import StopRequestedError
 from cpsched.formulation import Formulation, Start, Values
 from cpsched.jobshop.solution import Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from cpsched.jobshop.instance import JobShop
 
 _Ints = npt.NDArray[np.int64]
+_T = TypeVar("_T")
+
+#: Variables or constraints between two looks at whether to stop.
+_POLL = 1024
 
 #: CP-SAT parameters for proving that no schedule is shorter than ``upper_bound``: a model whose
 #: horizon is one less than the best known makespan is shown infeasible many times faster than by
@@ -39,7 +44,11 @@ PROOF_PARAMETERS: Mapping[str, Any] = MappingProxyType(
 
 
 def formulate(
-    instance: JobShop, *, upper_bound: int | None = None, lower_bound: int = 0
+    instance: JobShop,
+    *,
+    upper_bound: int | None = None,
+    lower_bound: int = 0,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Formulation[Schedule]:
     """Formulation of a classic or flexible job shop that minimises the makespan.
 
@@ -55,9 +64,16 @@ def formulate(
         smaller every domain. If no schedule is that short the model is infeasible, never invalid.
     lower_bound
         A proven lower bound on the makespan.
+    stop
+        Asked now and then: 100,000 operations take a second.
+
+    Raises
+    ------
+    StopRequestedError
+        Once *stop* says so.
     """
     model = _JobShopModel(
-        instance, instance.horizon if upper_bound is None else upper_bound, lower_bound
+        instance, instance.horizon if upper_bound is None else upper_bound, lower_bound, stop
     )
     model.build()
     return Formulation(
@@ -106,11 +122,18 @@ class _JobShopModel:
     choice has neither a literal nor a duration variable.
     """
 
-    def __init__(self, instance: JobShop, upper_bound: int, lower_bound: int) -> None:
+    def __init__(
+        self,
+        instance: JobShop,
+        upper_bound: int,
+        lower_bound: int,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.instance = instance
         self.model = cp_model.CpModel()
         self.upper_bound = upper_bound
         self.lower_bound = lower_bound
+        self.stop = stop
         self.starts: list[cp_model.IntVar] = []
         self.presences: list[cp_model.IntVar | None] = []
         self.intervals: list[cp_model.IntervalVar] = []
@@ -128,17 +151,29 @@ class _JobShopModel:
         self._refuse_crossed_bounds()
         self.model.minimize(self.makespan)
 
+    def _unless_stopped(self, items: Iterable[_T]) -> Iterable[_T]:
+        """The *items*; StopRequestedError between two of them once ``stop`` says so."""
+        for count, item in enumerate(items):
+            if count % _POLL == 0:
+                self._poll()
+            yield item
+
+    def _poll(self) -> None:
+        if self.stop():
+            raise StopRequestedError("writing the model was stopped")
+
     def _start_variables(self) -> None:
         latest = self.upper_bound - self.tail
         # Crossed bounds would make the model invalid; _refuse_crossed_bounds says infeasible.
-        for low, high in zip(
-            self.head.tolist(), np.maximum(latest, self.head).tolist(), strict=True
-        ):
+        latest = np.maximum(latest, self.head)
+        domains = zip(self.head.tolist(), latest.tolist(), strict=True)
+        for low, high in self._unless_stopped(domains):
             self.starts.append(self.model.new_int_var(low, high, ""))
 
     def _presence_variables(self) -> None:
         self.presences = [
-            self.model.new_bool_var("") if choice else None for choice in self.has_choice.tolist()
+            self.model.new_bool_var("") if choice else None
+            for choice in self._unless_stopped(self.has_choice.tolist())
         ]
 
     def _makespan_variable(self) -> None:
@@ -147,12 +182,13 @@ class _JobShopModel:
 
     def _mode_intervals(self) -> None:
         model, starts = self.model, self.starts
-        for op, duration, presence in zip(
+        modes = zip(
             self.op_of_mode.tolist(),
             self.instance.mode_duration.tolist(),
             self.presences,
             strict=True,
-        ):
+        )
+        for op, duration, presence in self._unless_stopped(modes):
             if presence is None:
                 interval = model.new_fixed_size_interval_var(starts[op], duration, "")
             else:
@@ -162,25 +198,28 @@ class _JobShopModel:
             self.intervals.append(interval)
 
     def _one_mode_per_operation(self) -> None:
-        for op in np.flatnonzero(np.diff(self.instance.mode_ptr) > 1).tolist():
+        with_choice = np.flatnonzero(np.diff(self.instance.mode_ptr) > 1)
+        for op in self._unless_stopped(with_choice.tolist()):
             self.model.add_exactly_one(
                 presence for _, presence in self._choices(op) if presence is not None
             )
 
     def _route_precedence(self) -> None:
         same_job = self.instance.job[1:] == self.instance.job[:-1]
-        for op in np.flatnonzero(same_job).tolist():
+        for op in self._unless_stopped(np.flatnonzero(same_job).tolist()):
             self.model.add(self._end(op) <= self.starts[op + 1])
 
     def _machine_no_overlap(self) -> None:
         order = np.argsort(self.instance.mode_machine, kind="stable")
         loads = np.bincount(self.instance.mode_machine, minlength=self.instance.num_machines)
         for modes in np.split(order, np.cumsum(loads)[:-1]):
+            self._poll()
             if len(modes) > 1:
                 self.model.add_no_overlap([self.intervals[mode] for mode in modes.tolist()])
 
     def _makespan_covers_jobs(self) -> None:
-        for job in np.flatnonzero(np.diff(self.instance.job_ptr)).tolist():
+        used = np.flatnonzero(np.diff(self.instance.job_ptr))
+        for job in self._unless_stopped(used.tolist()):
             self.model.add(self._end(int(self.instance.job_ptr[job + 1]) - 1) <= self.makespan)
 
     def _refuse_crossed_bounds(self) -> None:

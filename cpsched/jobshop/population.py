@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cpsched.errors import StopRequestedError
 from cpsched.jobshop import tabu
 from cpsched.jobshop.dispatch import roll_out
 from cpsched.jobshop.relinking import distance, relink
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from cpsched.incumbent import Incumbent
     from cpsched.jobshop.arrays import Arrays
+    from cpsched.jobshop.dispatch import Halt
     from cpsched.jobshop.graph import IndexArray
     from cpsched.jobshop.instance import IntArray
     from cpsched.jobshop.solution import Schedule
@@ -90,26 +92,29 @@ class Population:
         self.iterations = 0
         self._stale = 0
         self._lock = threading.Lock()
-        self._halt = np.zeros(1, np.int64)
         counts = np.bincount(arrays.machine, minlength=arrays.num_machines)
         self._pairs = int((counts * (counts - 1) // 2).sum())
-
-    def halt(self) -> None:
-        """Make every thread return within microseconds of its next look."""
-        self._halt[0] = 1
 
     def search(self, seed: int, between: Callable[[], None] | None = None) -> None:
         """Improve the incumbent until it is done; random choices follow *seed*.
 
+        The kernels look at ``Incumbent.halt``: this returns soon after the end if somebody waits
+        for the incumbent, who notices it, and otherwise once the kernel that is running is done.
+
         between: called by this thread between two trajectories.
         """
         walk = _Walk(self.arrays, self.params, seed)
-        while not self.incumbent.done and not self._halt[0]:
+        while not self.incumbent.done:
             if between is not None:
                 between()
-            generation = self._next_start(walk)
+            try:
+                generation = self._next_start(walk)
+            except StopRequestedError:
+                return
             member = self._improve(walk)
-            self._admit(member, generation)
+            # At a million operations the distances to the pool take a quarter of a second.
+            if not self.incumbent.done:
+                self._admit(member, generation)
 
     def _next_start(self, walk: _Walk) -> int:
         """Set the walk on a new schedule or on a child of two members; returns the generation."""
@@ -123,7 +128,7 @@ class Population:
                 first, second = walk.generator.choice(len(self.members), 2, replace=False)
                 parents = self.members[first].order, self.members[second].order
         if parents is None:
-            walk.start_random()
+            walk.start_random(self.incumbent.halt)
         else:
             walk.start_between(*parents)
         return generation
@@ -132,7 +137,7 @@ class Population:
         incumbent = self.incumbent
         walk.begin()
         while True:
-            iterations, reason = walk.run(incumbent.bound or 0, self._halt)
+            iterations, reason = walk.run(incumbent.bound or 0, incumbent.halt)
             self.iterations += iterations
             makespan = walk.best_makespan
             if incumbent.objective is None or makespan < incumbent.objective:
@@ -203,8 +208,11 @@ class _Walk:
         """Makespan of ``best``."""
         return int(self._control[tabu.BEST])
 
-    def start_random(self) -> None:
-        """Start from a randomised roll-out of a linear score in the active frame."""
+    def start_random(self, halt: Halt) -> None:
+        """Start from a randomised roll-out of a linear score in the active frame.
+
+        Raises StopRequestedError once *halt* says so.
+        """
         uniform = self.generator.uniform
         terms = {
             "duration": -uniform(0, 2),
@@ -213,7 +221,7 @@ class _Walk:
             "random": uniform(0, 2) * float(self.arrays.p.mean()),
         }
         seed = int(self.generator.integers(2**31))
-        _, self.order = roll_out(self.arrays, terms, active=True, seed=seed)
+        _, self.order = roll_out(self.arrays, terms, active=True, seed=seed, halt=halt)
 
     def start_between(self, first: IndexArray, second: IndexArray) -> None:
         """Start from a schedule on the way between two others."""
@@ -242,9 +250,7 @@ class _Walk:
         control[tabu.BEST] = np.iinfo(np.int32).max
         control[tabu.IMPROVED_AT] = control[tabu.ITERATION]
 
-    def run(
-        self, target: int, halt: np.ndarray[tuple[int], np.dtype[np.int64]]
-    ) -> tuple[int, int]:
+    def run(self, target: int, halt: Halt) -> tuple[int, int]:
         """Some tens of milliseconds of tabu search: iterations made and reason of the return."""
         arrays, control = self.arrays, self._control
         before = int(control[tabu.ITERATION])

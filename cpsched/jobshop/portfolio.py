@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cpsched import cpsat
+from cpsched.errors import StopRequestedError
 from cpsched.jobshop.arrays import Arrays
 from cpsched.jobshop.bounds import lower_bound
 from cpsched.jobshop.dispatch import WEIGHTS, roll_out
@@ -27,16 +28,31 @@ def start(
 ) -> threading.Thread:
     """Start auto, cpsat or tabu on *incumbent*; returns the running thread."""
     if method == "cpsat" or instance.is_flexible:
-        work = partial(_exact, instance, limits, incumbent)
+        work = partial(_exact, instance, limits, incumbent, dispatch=method == "auto")
     else:
         work = partial(_local_search, instance, limits, incumbent, prove=method == "auto")
     return incumbent.run(work)
 
 
-def _exact(instance: JobShop, limits: Limits, incumbent: Incumbent[Schedule]) -> None:
-    bound = lower_bound(instance)
-    incumbent.raise_bound(bound, "bounds")
-    formulation = formulate(instance, upper_bound=incumbent.objective, lower_bound=bound)
+def _exact(
+    instance: JobShop, limits: Limits, incumbent: Incumbent[Schedule], *, dispatch: bool
+) -> None:
+    incumbent.raise_bound(lower_bound(instance), "bounds")
+    try:
+        # For a shop without choices the local search dispatches.
+        if dispatch and instance.is_flexible:
+            # Here, because a classic job shop does without the kernels that this loads.
+            from cpsched.jobshop import dispatching
+
+            dispatching.start(instance, limits, incumbent)
+        formulation = formulate(
+            instance,
+            upper_bound=incumbent.objective,
+            lower_bound=incumbent.bound or 0,
+            stop=lambda: incumbent.done,
+        )
+    except StopRequestedError:
+        return
     if incumbent.solution is not None:
         formulation.hint(incumbent.solution)
     cpsat.run(formulation, incumbent, workers=limits.workers, seed=limits.seed)
@@ -63,7 +79,10 @@ def _local_search(
     for terms, active in STARTS:
         if incumbent.done or (best is not None and incumbent.elapsed > 0.05 * limits.time_limit):
             break
-        makespan, order = roll_out(arrays, terms, active=active)
+        try:
+            makespan, order = roll_out(arrays, terms, active=active, halt=incumbent.halt)
+        except StopRequestedError:
+            return
         if best is None or makespan < best:
             best = makespan
             population.seeds = [order]
@@ -88,6 +107,6 @@ def _local_search(
         while not incumbent.wait(0.05):
             pass
     finally:
-        population.halt()
+        incumbent.finish()
         for thread in threads:
             thread.join()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cpsched import cpsat
+from cpsched.errors import StopRequestedError
 from cpsched.jobshop.model import PROOF_PARAMETERS, formulate
 from cpsched.result import Status
 
@@ -77,9 +78,15 @@ class Prover:
     def _refute(self, horizon: int, seconds: float) -> Status:
         """Ask for a makespan of at most *horizon*; INFEASIBLE has raised the bound above it."""
         incumbent = self.incumbent
-        formulation = formulate(
-            self.instance, upper_bound=horizon, lower_bound=incumbent.bound or 0
-        )
+        try:
+            formulation = formulate(
+                self.instance,
+                upper_bound=horizon,
+                lower_bound=incumbent.bound or 0,
+                stop=lambda: incumbent.done,
+            )
+        except StopRequestedError:
+            return Status.UNKNOWN
         formulation.model.proto.clear_objective()
         outcome = cpsat.run(
             formulation,

@@ -120,7 +120,7 @@ def tabu_search(
         if iteration - improved_at > patience:
             reason = STAGNATED
             break
-        if iteration & 63 == 0 and halt[0] != 0:
+        if halt[0] != 0:
             reason = HALTED
             break
         iteration += 1

@@ -39,7 +39,7 @@ _KINDS = (
 )  # fmt: skip
 #: What says whether a kind is set. Reading another kind's field would set it, and drop what is.
 _HAS = tuple((kind, f"has_{kind}") for kind in _KINDS)
-#: Constraints between two looks at whether to stop.
+#: Variables or constraints between two looks at whether to stop.
 _POLL = 1024
 _NO_ENFORCEMENT = ("no_overlap", "cumulative", "exactly_one", "at_most_one")
 
@@ -104,7 +104,9 @@ class _Reader(Collection):
 
     def read(self) -> Network:
         variables = list(self.proto.variables)
-        for variable in variables:
+        for count, variable in enumerate(variables):
+            if count % _POLL == 0 and self.stop():
+                raise StopRequestedError("reading the model was stopped")
             self.new_variable(ints(variable.domain))
         num_variables = len(variables)
         constraints = list(self.proto.constraints)

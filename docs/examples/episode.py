@@ -58,7 +58,7 @@ def main(build_model: Callable[[], cp_model.CpModel]) -> None:
     model = build_model()
     env = gymnasium.make("cpsched/Schedule-v0", model=model)
     info, steps = play(env, seed)
-    if info["objective"] is None:
+    if "dead_end" in info:
         print(f"dead end after {steps} steps: {info['dead_end']}")
     else:
         print(f"random episode: {steps} steps, objective {info['objective']:g}")

@@ -59,6 +59,8 @@ def parse(document: text.Document, name: str) -> JobShop:
     mode_line = np.repeat(op_line, counts)
     text.check_machines(machine, mode_line, 1, num_machines)
     text.check_durations(duration, mode_line)
+    first_mode = np.cumsum(counts) - counts
+    text.check_sum(np.maximum.reduceat(duration, first_mode), op_line)
     _check_modes(np.repeat(np.arange(len(counts)), counts), machine, mode_line)
     return JobShop(
         name=name,

@@ -51,6 +51,7 @@ def parse(document: text.Document, name: str) -> JobShop:
         lengths = lengths - 1
     text.check_machines(machine, line, 0, num_machines - 1)
     text.check_durations(duration, line)
+    text.check_sum(duration, line)
     if not reentrant:
         text.check_routes(machine.reshape(num_jobs, -1), line[::num_machines], first=0)
     return text.classic(name, num_machines, lengths, machine, duration)

@@ -14,6 +14,8 @@ a list of modes to choose from. Machines count from 0.
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections import Counter
 from itertools import chain, pairwise
 from typing import Any
@@ -27,6 +29,10 @@ from cpsched.jobshop.instance import MAX_HORIZON, JobShop
 SCHEMA_VERSION = 1
 KEYS = ("schema_version", "family", "name", "machines", "jobs")
 MAX_NAME = 255
+
+_DEEP = 100
+#: Strings (passed over whole) and brackets.
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 
 class RepeatedKey(dict[str, Any]):
@@ -64,12 +70,34 @@ def load(text: str, max_objects: int | None = None) -> Any:
     except json.JSONDecodeError as error:
         raise InputError(f"not JSON: {error.msg}", line=error.lineno) from None
     except RecursionError:
-        raise InputError("not usable JSON: nested too deep") from None
+        raise InputError("not usable JSON: nested too deep", line=_deep_line(text)) from None
     except InputError:
         raise
     except ValueError:
         # Python refuses to convert integers of thousands of digits.
-        raise InputError("not usable JSON: an integer has too many digits") from None
+        raise InputError(
+            "not usable JSON: an integer has too many digits", line=_long_integer_line(text)
+        ) from None
+
+
+def _deep_line(text: str) -> int | None:
+    """Line on which a text is nested deeper than anything that is read here."""
+    depth = 0
+    for match in _BRACKETS.finditer(text):
+        token = match.group()
+        if token in "[{":
+            depth += 1
+        elif token in "]}":
+            depth -= 1
+        if depth > _DEEP:
+            return text.count("\n", 0, match.start()) + 1
+    return None
+
+
+def _long_integer_line(text: str) -> int | None:
+    limit = sys.get_int_max_str_digits()
+    match = re.search(rf"(?<![\w.])[0-9]{{{limit + 1},}}(?![0-9.eE])", text)
+    return None if match is None else text.count("\n", 0, match.start()) + 1
 
 
 def describe(value: Any) -> str:
@@ -178,6 +206,7 @@ def _jobs(jobs: Any, name: str, num_machines: int) -> JobShop:
             mode_counts.append(len(modes))
             pairs.extend(chain.from_iterable(modes))
     modes_array = np.array(pairs, dtype=np.int32).reshape(-1, 2)
+    _check_sum(modes_array[:, 1], lengths, mode_counts)
     return JobShop(
         name=name,
         num_machines=num_machines,
@@ -186,6 +215,23 @@ def _jobs(jobs: Any, name: str, num_machines: int) -> JobShop:
         mode_machine=modes_array[:, 0],
         mode_duration=modes_array[:, 1],
     )
+
+
+def _check_sum(duration: np.ndarray, lengths: list[int], mode_counts: list[int]) -> None:
+    """InputError with the path of the operation at which the durations sum to too much."""
+    if not mode_counts:
+        return
+    first_mode = np.cumsum([0, *mode_counts[:-1]])
+    total = np.cumsum(np.maximum.reduceat(duration, first_mode), dtype=np.int64)
+    if total[-1] > MAX_HORIZON:
+        op = int(np.argmax(total > MAX_HORIZON))
+        last = np.cumsum(lengths)
+        job = int(np.searchsorted(last, op, side="right"))
+        index = op - int(last[job]) + lengths[job]
+        raise InputError(
+            f"the durations sum to {total[-1]}, more than the {MAX_HORIZON} that fit",
+            path=f"$.jobs[{job}][{index}]",
+        )
 
 
 def _plain(job: list[Any], num_machines: int) -> list[int] | None:

@@ -78,6 +78,7 @@ def parse(document: text.Document, name: str) -> JobShop:
     duration, duration_line, lengths = text.flatten(blocks[0])
     machine, machine_line, _ = text.flatten(blocks[1])
     text.check_durations(duration, duration_line)
+    text.check_sum(duration, duration_line)
     text.check_machines(machine, machine_line, 1, num_machines)
     text.check_routes(
         machine.reshape(num_jobs, num_machines), machine_line[::num_machines], first=1

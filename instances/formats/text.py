@@ -88,8 +88,10 @@ def document(text: str) -> Document:
     rows: list[Row] = []
     limit = 8
     announced = False
+    line = 0
     for line, content in enumerate(split_lines(text), start=1):
-        stripped = content.strip(" \t")
+        # Of any white space: what is left has tokens.
+        stripped = content.strip()
         if not stripped or stripped[0] == "#":
             continue
         values = integers(stripped)
@@ -103,7 +105,7 @@ def document(text: str) -> Document:
         if len(rows) >= limit:
             break
     if not rows:
-        raise InputError("no data: the file is empty or holds only comments")
+        raise InputError("no data: the file is empty or holds only comments", line=line or None)
     return Document(rows)
 
 
@@ -241,6 +243,16 @@ def check_durations(duration: Int64Array, lines: Int64Array) -> None:
         why = "is negative" if duration[at] < 0 else "is too large"
         raise InputError(
             f"duration {duration[at]} {why}; 0..{MAX_HORIZON} is allowed", line=int(lines[at])
+        )
+
+
+def check_sum(duration: Int64Array, lines: Int64Array) -> None:
+    """InputError with the line where the sum of *duration*, one per operation, is too large."""
+    total = np.cumsum(duration)
+    if len(total) and total[-1] > MAX_HORIZON:
+        raise InputError(
+            f"the durations sum to {total[-1]}, more than the {MAX_HORIZON} that fit",
+            line=int(lines[np.argmax(total > MAX_HORIZON)]),
         )
 
 

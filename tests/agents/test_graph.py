@@ -35,6 +35,9 @@ def test_graph_of_one_observation() -> None:
     assert data[PRECEDES].edge_index.tolist() == observation["precedence"].tolist()
     assert data[IN].edge_index.tolist() == observation["membership"].tolist()
     assert data[HAS].edge_index.tolist() == observation["membership"][::-1].tolist()
+    assert data[IN].edge_attr.tolist() == [[weight] for weight in observation["weight"].tolist()]
+    assert torch.equal(data[HAS].edge_attr, data[IN].edge_attr)
+    assert data[IN].edge_attr.shape == (9, 1)
     assert "wait" not in data
 
 

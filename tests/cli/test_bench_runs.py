@@ -136,6 +136,58 @@ def test_malformed_line_is_an_error_and_nothing_is_lost(
     assert output.read_bytes() == before
 
 
+@pytest.mark.parametrize("content", ['{"schema_version": 1}', "a text", '{"jobs": ['])
+def test_a_line_without_end_that_is_no_run_is_kept(
+    cli: Callable[..., Any], calls: Calls, tmp_path: Path, content: str
+) -> None:
+    output = tmp_path / "x.json"
+    output.write_text(content)
+    result = cli("bench", "ft06", "-t", "1", "-o", output)
+    assert result.exit_code == 2
+    assert result.stderr == f"error: {output}:1: not a line of a benchmark run\n"
+    assert output.read_text() == content
+    assert calls == []
+
+
+def test_one_writer_at_a_time(cli: Callable[..., Any], calls: Calls, tmp_path: Path) -> None:
+    output = tmp_path / "runs.jsonl"
+    with bench.RunFile(output):
+        result = cli("bench", "ft06", "-t", "1", "-o", output)
+    assert result.exit_code == 2
+    assert "another benchmark is writing this file" in result.stderr
+    assert cli("bench", "ft06", "-t", "1", "-o", output).exit_code == 0
+    assert len(calls) == 1
+
+
+def test_a_folder_that_holds_its_own_runs(
+    cli: Callable[..., Any], calls: Calls, tiny_file: Path
+) -> None:
+    folder = tiny_file.parent
+    for _ in range(2):
+        assert cli("bench", folder, "-t", "1", "-o", folder / "runs.json").exit_code == 0
+    assert calls == [("tiny", "auto", 0)]
+
+
+def test_a_full_disk_ends_with_the_table(
+    cli: Callable[..., Any], calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "runs.jsonl"
+    synced: list[int] = []
+
+    def sync(descriptor: int) -> None:
+        synced.append(descriptor)
+        if len(synced) == 2:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", sync)
+    result = cli("bench", "ft06", "la01", "la02", "-t", "1", "-o", output, "-q")
+    assert result.exit_code == 1
+    reason = "cannot be written: no space left on device; 1 of 3 runs are done"
+    assert result.stderr == f"error: {output}: {reason}\n"
+    assert "100.00 %" in result.stdout
+    assert [json.loads(line)["instance"] for line in output.read_text().splitlines()] == ["ft06"]
+
+
 def test_keep_solutions(cli: Callable[..., Any], calls: Calls, tmp_path: Path) -> None:
     output = tmp_path / "runs.jsonl"
     cli("bench", "ft06", "-t", "1", "-o", output, "--keep-solutions")

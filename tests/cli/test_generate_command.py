@@ -51,3 +51,14 @@ def test_bad_input(cli: Callable[..., Any], arguments: list[str]) -> None:
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("error: ")
     assert result.stdout == ""
+
+
+def test_a_file_too_large_to_be_read_is_not_written(
+    cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instances.writing, "MAX_BYTES", 100)
+    output = tmp_path / "big.txt"
+    result = cli("generate", "uniform", "-j", 10, "-m", 10, "-o", output)
+    assert result.exit_code == 2
+    assert "at most 100 bytes can be read back" in result.stderr
+    assert not output.exists()

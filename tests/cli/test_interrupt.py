@@ -68,7 +68,7 @@ def test_signal_ends_with_the_best_found_checked_and_written(
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=60)
     assert time.monotonic() - begin < 20  # an idle machine needs a tenth of a second
-    assert process.returncode == 0, stderr
+    assert process.returncode == 1, stderr
     assert "interrupted, 1 of 3 instances not started" in stderr
     assert "Traceback" not in stderr
     records = [json.loads(line) for line in stdout.splitlines()]
@@ -79,7 +79,10 @@ def test_signal_ends_with_the_best_found_checked_and_written(
     assert "ta41: valid" in validated.communicate(timeout=60)[0]
 
 
-def test_second_signal_ends_at_once(start: Callable[..., subprocess.Popen[str]]) -> None:
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_second_signal_ends_at_once(
+    start: Callable[..., subprocess.Popen[str]], second: signal.Signals
+) -> None:
     script = (
         "import signal, sys, time\n"
         "from cpsched.cli.interrupt import stop_on_signal\n"
@@ -94,8 +97,26 @@ def test_second_signal_ends_at_once(start: Callable[..., subprocess.Popen[str]])
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
     assert process.stdout.readline() == "stopping\n"
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == -signal.SIGINT
+    process.send_signal(second)
+    assert process.wait(timeout=30) == -second
+
+
+def test_signal_while_the_commands_are_imported(
+    start: Callable[..., subprocess.Popen[str]],
+) -> None:
+    script = (
+        "import os, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'typer':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from cpsched.cli import main\n"
+        "main(['solve', 'ft06'])\n"
+    )
+    process = start("-c", script)
+    assert process.communicate(timeout=60) == ("", "error: interrupted\n")
+    assert process.returncode == 130
 
 
 def test_handlers_are_put_back() -> None:

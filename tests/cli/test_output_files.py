@@ -68,6 +68,15 @@ def test_new_file_obeys_the_umask(tmp_path: Path) -> None:
     assert (tmp_path / "out.json").stat().st_mode & 0o777 == 0o640
 
 
+def test_existing_file_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    path.write_text("old")
+    for mode in (0o600, 0o664):
+        path.chmod(mode)
+        OutputFile(str(path)).write("new")
+        assert path.stat().st_mode & 0o777 == mode
+
+
 def test_suffix_is_compared_without_case(tmp_path: Path) -> None:
     assert OutputFile(str(tmp_path / "A.PNG"), suffixes=[".png", ".svg"]).suffix == ".png"
     with pytest.raises(InputError, match=r"must end in \.png or \.svg, not \.pdf"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cpsched import solving
+from cpsched import instances, solving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,6 +149,35 @@ def test_output_over_its_own_input(refused: Callable[..., str], tmp_path: Path) 
     assert "would overwrite an input file" in refused("solve", shop, "-o", link)
 
 
+def test_output_over_an_instance_of_a_folder(
+    refused: Callable[..., str], tiny_file: Path, tmp_path: Path
+) -> None:
+    shop = tmp_path / "shop.json"
+    shop.write_text(instances.dumps(instances.read(tiny_file), "json"))
+    before = shop.read_bytes()
+    for command in (["solve", tmp_path, "ft06"], ["bench", tmp_path]):
+        reason = refused(*command, "-o", shop)
+        assert reason == f"error: {shop}: --output would overwrite an input file\n"
+    assert shop.read_bytes() == before
+
+
+def test_results_of_two_instances_of_one_name(
+    refused: Callable[..., str], tiny_file: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "tiny.jsp"
+    other.write_text(tiny_file.read_text())
+    reason = refused("solve", tiny_file, other, "-o", tmp_path / "out.json")
+    assert f"{tiny_file} and {other} are both called tiny" in reason
+
+
+def test_two_uses_of_standard_input(refused: Callable[..., str]) -> None:
+    assert "cannot both be -" in refused("solve", "-", "--hint", "-", stdin="")
+
+
+def test_a_set_is_not_an_instance(refused: Callable[..., str]) -> None:
+    assert "'cpsched bench ta' solves all" in refused("solve", "ta")
+
+
 def test_plot_of_several_instances(refused: Callable[..., str], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     reason = refused("solve", "ft06", "la01", "--plot", tmp_path / "gantt.png")
@@ -195,6 +224,28 @@ def test_hint_of_another_instance(
 
 def test_a_newline_in_a_name_stays_on_one_line(refused: Callable[..., str]) -> None:
     refused("solve", "no\nsuch\nname")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "redirection", "reason"),
+    [
+        ("solve -", "<&-", "<stdin>: standard input is closed"),
+        ("solve ft06 -q -t 1", ">/dev/full", "standard output cannot be written: no space left"),
+        ("instances list ft", ">/dev/full", "standard output cannot be written: no space left"),
+    ],
+)
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_closed_input_and_full_output(arguments: str, redirection: str, reason: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m cpsched {arguments} {redirection}', sys.executable],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith(f"error: {reason}")
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_installed_command_prints_no_traceback() -> None:

@@ -196,10 +196,66 @@ def test_a_stop_ends_the_list_and_keeps_what_was_found(
     monkeypatch.setattr(solving, "solve", solve)
     output = tmp_path / "out.jsonl"
     result = cli("solve", "ft06", "la01", "la02", *FAST, "-o", output)
-    assert result.exit_code == 0
-    assert "interrupted, 1 of 3 instances not started" in result.stderr
+    assert result.exit_code == 1
+    assert "error: interrupted, 1 of 3 instances not started" in result.stderr
     names = [json.loads(line)["instance"] for line in output.read_text().splitlines()]
     assert names == ["ft06", "la01"]
+
+
+def test_a_folder_that_holds_its_own_results_is_solved_again(
+    cli: Callable[..., Any], tiny_file: Path
+) -> None:
+    folder = tiny_file.parent
+    output = folder / "results.json"
+    for _ in range(2):
+        assert cli("solve", folder, *FAST, "-o", output).exit_code == 0
+        assert [json.loads(line)["instance"] for line in output.read_text().splitlines()] == [
+            "tiny"
+        ]
+
+
+def test_what_cannot_be_saved_is_printed(
+    cli: Callable[..., Any], tmp_path: Path, tiny_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that fails after the solve costs neither the result nor the rest of the list."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    output = tmp_path / "out.json"
+    result = cli("solve", "ft06", tiny_file, *FAST, "-q", "-f", "json", "-o", output)
+    assert result.exit_code == 1
+    assert result.stderr == f"error: {output}: could not be written: no space left on device\n"
+    assert [json.loads(line)["objective"] for line in result.stdout.splitlines()] == [55, 5]
+    result = cli("solve", "ft06", *FAST, "-q", "-o", output)
+    assert result.exit_code == 1
+    assert "makespan    55" in result.stdout
+    assert "written" not in result.stdout
+
+
+def test_what_cannot_be_drawn_is_printed_and_saved(
+    cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figure = pytest.importorskip("matplotlib.figure")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ValueError("image size is too large")
+
+    monkeypatch.setattr(figure.Figure, "savefig", refuse)
+    output, picture = tmp_path / "out.json", tmp_path / "out.png"
+    result = cli("solve", "ft06", *FAST, "-q", "-o", output, "--plot", picture)
+    assert result.exit_code == 1
+    assert result.stderr == "error: the chart cannot be drawn: image size is too large\n"
+    assert "makespan    55" in result.stdout
+    assert json.loads(output.read_text())["objective"] == 55
+    assert not picture.exists()
+
+
+def test_a_hint_from_standard_input(cli: Callable[..., Any]) -> None:
+    line = cli("solve", "ft06", *FAST, "-f", "json").stdout
+    options = ("-t", "1", "-w", "1", "-m", "rule:spt", "-f", "json", "--hint", "-")
+    assert json.loads(cli("solve", "ft06", *options, stdin=line).stdout)["objective"] == 55
 
 
 def test_first_compilation_is_announced_and_reported(

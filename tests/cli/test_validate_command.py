@@ -109,3 +109,64 @@ def test_missing_files(cli: Callable[..., Any], tiny_file: Path, tmp_path: Path)
     assert cli("validate", "no/such.txt", missing).exit_code == 2
     assert cli("validate", "-", "-", stdin="").exit_code == 2
     assert "is a folder" in cli("validate", tiny_file, tmp_path).stderr
+
+
+@pytest.mark.parametrize(
+    ("stated", "reason"),
+    [
+        ({"objective": 4.0}, "the stated objective is 4.0, the schedule's makespan is 5"),
+        ({"objective": "5"}, 'the stated objective is "5"'),
+        ({"objective": None}, "the stated objective is null"),
+        ({"objective": True}, "the stated objective is true"),
+        ({"bound": 6, "status": "optimal"}, "the stated bound is 6, the schedule's makespan is 5"),
+        ({"bound": "5"}, 'the stated bound is "5", not a number'),
+        ({"bound": 4, "status": "optimal"}, "is optimal, but the stated bound is 4, not 5"),
+        ({"bound": None, "status": "optimal"}, "is optimal, but the stated bound is null"),
+        ({"status": "infeasible"}, "the status is infeasible, but there is a schedule"),
+        ({"instance": "la01"}, 'the result is for instance "la01", not tiny'),
+        ({"instance": ["tiny"]}, "the result is for instance a list of 1, not tiny"),
+    ],
+)
+def test_false_statements(
+    cli: Callable[..., Any], tiny_file: Path, stated: dict[str, Any], reason: str
+) -> None:
+    result = cli("validate", tiny_file, "-", stdin=json.dumps({"solution": solution(), **stated}))
+    assert result.exit_code == 1
+    assert reason in result.stdout
+    assert "1 violation\n" in result.stdout
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"instance": "tiny", "objective": 5, "bound": 5, "status": "optimal"},
+        {"instance": "stdin", "objective": 5, "bound": 4, "status": "feasible"},
+        {"bound": None},
+        {"status": "optimal"},
+    ],
+)
+def test_true_statements(cli: Callable[..., Any], tiny_file: Path, stated: dict[str, Any]) -> None:
+    result = cli("validate", tiny_file, "-", stdin=json.dumps({"solution": solution(), **stated}))
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "second", ['{"instance": "la01", "obj', '{"instance": "tiny", "obj', "[1]"]
+)
+def test_a_damaged_second_line(cli: Callable[..., Any], tiny_file: Path, second: str) -> None:
+    line = json.dumps({"instance": "tiny", "objective": 5, "solution": solution()})
+    result = cli("validate", tiny_file, "-", stdin=f"{line}\n{second}\n")
+    if "la01" in second:  # another instance's line is not looked at
+        assert (result.exit_code, result.stderr) == (0, "")
+    else:
+        assert result.exit_code == 2
+        assert result.stderr.startswith("error: <stdin>:2: not JSON")
+
+
+def test_csv_is_no_solution_file(cli: Callable[..., Any], tmp_path: Path) -> None:
+    output = tmp_path / "out.csv"
+    cli("solve", "ft06", "-t", "1", "-w", "1", "-m", "rule:spt", "-o", output)
+    result = cli("validate", "ft06", output)
+    assert result.exit_code == 2
+    assert "this is the CSV of a result; the JSON is needed" in result.stderr

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+from itertools import pairwise
+
+import numpy as np
 import pytest
 from ortools.sat.python import cp_model
 from random_models import random_model, random_scheduling_model
@@ -15,8 +19,10 @@ from cpsched.construct import (
     formulation_of,
     schedule_decisions,
 )
+from cpsched.construct.root import Root
 from cpsched.construct.rules import TERMS
 from cpsched.errors import InputError, StopRequestedError
+from cpsched.formulation import Assign, Reject, Start
 from cpsched.jobshop.model import formulate
 
 
@@ -74,7 +80,10 @@ def test_it_can_be_stopped() -> None:
     formulation = formulate(random_job_shop(1, 3, 3))
     with pytest.raises(StopRequestedError, match="reading"):
         compile_formulation(formulation, stop=lambda: True)
-    answers = iter([False, True])
+    asked: list[bool] = []
+    compile_formulation(formulation, stop=lambda: bool(asked.append(False)))  # type: ignore[func-returns-value]
+    # The last question comes when the decisions are prepared.
+    answers = iter([*asked[:-1], True])
     with pytest.raises(StopRequestedError, match="decisions"):
         compile_formulation(formulation, stop=lambda: next(answers))
 
@@ -108,3 +117,83 @@ def test_an_alternative_with_a_start_of_its_own_starts_no_sooner_than_its_task()
     assert starts.tolist() == [5, 5]
     state.apply(2)
     assert state.objective() == 8
+
+
+# --- decisions that do not fit the model ---------------------------------------------------------
+
+
+def switches() -> cp_model.CpModel:
+    model = cp_model.CpModel()
+    model.add_exactly_one([model.new_bool_var(""), model.new_bool_var("")])
+    model.new_int_var(0, 9, "number")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("decision", "message"),
+    [
+        (Assign(2), r"Assign\(literal=2\): variable 2 is not Boolean but in 0..9"),
+        (Assign(40), r"Assign\(literal=40\): the model has no variable 40, only 3"),
+        (Assign(-41), r"Assign\(literal=-41\): the model has no variable 40"),
+        (Assign(3 * 10**8), r"the model has no variable 300000000"),
+        (Assign("x"), "'x' is no literal"),  # type: ignore[arg-type]
+        (Reject((0, -3)), r"Reject\(literals=\(0, -3\)\): variable 2 is not Boolean"),
+        (Reject((5,)), "the model has no variable 5"),
+        (Start(0), r"Start\(interval=0\): constraint 0 is no interval"),
+        (Start(-1), "constraint -1 is no interval"),
+        ("take it", "'take it', is a str"),
+    ],
+)
+def test_a_decision_that_the_model_does_not_have(decision: object, message: str) -> None:
+    decisions = (Assign(0), decision)
+    with pytest.raises(InputError, match=f"decision 1.*{message}"):
+        compile_formulation(formulation_of(switches(), decisions))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"due": np.zeros(3, np.int64)}, r"due must have an entry for each of the 2 decisions"),
+        ({"weight": np.ones((2, 1))}, r"weight must have an entry .* not shape \(2, 1\)"),
+        ({"weight": np.array([1.0, np.nan])}, "weight must be finite"),
+        ({"features": np.zeros(2, np.float32)}, r"features must have a row .* not shape \(2,\)"),
+        ({"features": np.zeros((3, 2), np.float32)}, r"not shape \(3, 2\)"),
+        ({"features": np.full((2, 1), np.inf, np.float32)}, "features must be finite"),
+    ],
+)
+def test_attributes_of_decisions_fit_them(attributes: dict[str, object], message: str) -> None:
+    formulation = formulation_of(switches(), (Assign(0), Assign(1)))
+    with pytest.raises(InputError, match=message):
+        compile_formulation(dataclasses.replace(formulation, **attributes))  # type: ignore[arg-type]
+
+
+def test_decisions_on_literals_that_nothing_else_decides_are_allowed() -> None:
+    for decisions in ((Reject((0,)),), (Assign(0), Assign(0)), (Assign(0), Assign(-2))):
+        compile_formulation(formulation_of(switches(), decisions))
+
+
+# --- where time begins ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("origin", [1_700_000_000, -500, 0])
+def test_an_observation_does_not_depend_on_where_time_begins(origin: int) -> None:
+    def root_at(first: int) -> tuple[Root, list[float]]:
+        model = cp_model.CpModel()
+        starts = [model.new_int_var(first, first + 500, "") for _ in range(4)]
+        model.add_no_overlap(
+            [model.new_fixed_size_interval_var(s, 10 * (k + 1), "") for k, s in enumerate(starts)]
+        )
+        for before, after in pairwise(starts[:3]):
+            model.add(after >= before + 10)
+        construction = compile_formulation(formulation_of(model, schedule_decisions(model.proto)))
+        state: State[object] = State(construction)
+        ready = [state.terms()[0, TERMS.index("ready")] - first]
+        state.apply(0)
+        ready.append(state.terms()[0, TERMS.index("ready")] - first)
+        return Root.of(construction, Frame.ALL), ready
+
+    here, ready_here = root_at(origin)
+    there, ready_there = root_at(0)
+    assert np.array_equal(here.decision, there.decision)
+    assert len(np.unique(here.decision[:, 1])) == 3
+    assert ready_here == ready_there

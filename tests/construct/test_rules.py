@@ -25,6 +25,7 @@ from cpsched.construct import (
     formulation_of,
     schedule_decisions,
 )
+from cpsched.construct.rollout import roll_out
 from cpsched.construct.rules import (
     ATC_LOOK_AHEAD,
     RULES,
@@ -38,7 +39,6 @@ from cpsched.jobshop import dispatch
 from cpsched.jobshop.arrays import Arrays
 from cpsched.jobshop.instance import JobShop
 from cpsched.jobshop.model import formulate
-from cpsched.rollout import roll_out
 
 if TYPE_CHECKING:
     from cpsched.formulation import Formulation

@@ -80,7 +80,7 @@ def test_one_objective(name: str, frame: str, seed: int) -> None:
     values = info["values"]
     assert len(values) == formulation.num_variables
     assert all(type(value) is int for value in values)
-    assert type(info["objective"]) is int
+    assert type(info["objective"]) is float
     status, objective, _ = solve(formulation.model, dict(enumerate(values)))
     assert (status, objective) == ("OPTIMAL", info["objective"])
     inner = inner_sum(formulation, values)
@@ -131,7 +131,7 @@ def test_half_done_episode_can_be_completed(name: str, seed: int) -> None:
                 fixed[variable] = int(lower[variable])
 
 
-def replay(formulation: Formulation[Any], values: list[int]) -> int | float:
+def replay(formulation: Formulation[Any], values: list[int]) -> float:
     """Objective of the environment that takes the decisions of a solution, by their starts."""
     env = ConstructEnv(formulation=formulation, frame="all")
     proto = formulation.model.proto
@@ -159,7 +159,7 @@ def replay(formulation: Formulation[Any], values: list[int]) -> int | float:
         legal = [d for d in np.flatnonzero(env.action_masks()).tolist() if places[d][0]]
         _, _, terminated, _, info = env.step(min(legal, key=lambda d: places[d][1]))
         if terminated:
-            objective: int | float = info["objective"]
+            objective: float = info["objective"]
             return objective
 
 

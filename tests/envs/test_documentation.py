@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("gymnasium", reason="needs the rl extra")
+pytest.importorskip("sb3_contrib", reason="needs the rl extra")
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "environment.md"
 
 
 def test_the_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     names: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), names)

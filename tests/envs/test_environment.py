@@ -114,6 +114,13 @@ def infeasible() -> cp_model.CpModel:
     return model
 
 
+def choices(sign: str) -> cp_model.CpModel:
+    model = cp_model.CpModel()
+    total = sum(model.new_bool_var(f"x{k}") for k in range(3))
+    model.add(total == 1 if sign == "==" else total <= 1).with_name("item")
+    return model
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -130,6 +137,13 @@ def infeasible() -> cp_model.CpModel:
         (lambda: ScheduleEnv(model=assignment(0)), "offers no decision"),
         (lambda: AssignEnv(model=project(0)), "offers no decision"),
         (lambda: ScheduleEnv(model=infeasible()), "no solution"),
+        (lambda: ScheduleEnv("ft06", rules="all"), "NONE, DETECTABLE_.*ALL.* not 'all'"),  # type: ignore[arg-type]
+        (lambda: ScheduleEnv("ft06", rules=7), "a DisjunctiveRule .* not 7"),  # type: ignore[arg-type]
+        (lambda: ScheduleEnv("ft06", probe=1), "probe must be True or False, not 1"),  # type: ignore[arg-type]
+        (lambda: ScheduleEnv(model="ft06"), "model takes a CpModel, not 'ft06'; names.* instance"),  # type: ignore[arg-type]
+        (lambda: ScheduleEnv(formulation=project(0)), "takes a Formulation, not CpModel"),  # type: ignore[arg-type]
+        (lambda: AssignEnv(model=choices("==")), "constraint 0 'item' .* == 1: .*exactly_one"),
+        (lambda: AssignEnv(model=choices("<=")), "constraint 0 'item' .* <= 1: .*at_most_one"),
     ],
 )
 def test_input_errors(make: Any, message: str) -> None:
@@ -268,11 +282,64 @@ def test_graph_of_a_job_shop() -> None:
     assert (observation["decision"][:, 6] == observation["mask"]).all()
 
 
+def bins(weights: list[int], capacity: int) -> cp_model.CpModel:
+    model = cp_model.CpModel()
+    into = [[model.new_bool_var(f"item{i}_bin{b}") for b in range(2)] for i in range(len(weights))]
+    for literals in into:
+        model.add_exactly_one(literals)
+    for b in range(2):
+        model.add(sum(w * row[b] for w, row in zip(weights, into, strict=True)) <= capacity)
+    model.minimize(sum(row[0] for row in into))
+    return model
+
+
+def demands(needs: list[int]) -> cp_model.CpModel:
+    model = cp_model.CpModel()
+    sizes = (2, 5, 3)
+    starts = [model.new_int_var(0, 20, f"start{k}") for k in range(3)]
+    intervals = [
+        model.new_fixed_size_interval_var(start, size, f"task{k}")
+        for k, (start, size) in enumerate(zip(starts, sizes, strict=True))
+    ]
+    model.add_cumulative(intervals, needs, 4)
+    return model
+
+
+def weights(env: ConstructEnv) -> dict[tuple[int, int], float]:
+    """Weight by decision and constraint of the model."""
+    observation, _ = env.reset()
+    nodes = env.construction.nodes
+    return {
+        (decision, nodes[node]): pytest.approx(weight)
+        for (decision, node), weight in zip(
+            observation["membership"].T.tolist(), observation["weight"].tolist(), strict=True
+        )
+    }
+
+
+def test_weights_of_items() -> None:
+    # Decision 2 i + b puts item i into bin b; constraint 3 + b is the capacity of bin b.
+    expected = {(2 * i + b, i): 1.0 for i in range(3) for b in range(2)}
+    shares = (0.1, 0.4, 0.7)
+    expected |= {(2 * i + b, 3 + b): shares[i] for i in range(3) for b in range(2)}
+    assert weights(AssignEnv(model=bins([1, 4, 7], 10))) == expected
+    assert weights(AssignEnv(model=bins([7, 4, 1], 10))) != expected
+    assert weights(AssignEnv(model=bins([1, 4, 7], 11))) != expected
+
+
+def test_weights_of_intervals() -> None:
+    # Demands of a capacity of 4.
+    expected = {(0, 3): 1 / 4, (1, 3): 3 / 4, (2, 3): 2 / 4}
+    assert weights(ScheduleEnv(model=demands([1, 3, 2]))) == expected
+    assert weights(ScheduleEnv(model=demands([2, 2, 2]))) != expected
+
+
 def test_padding_where_there_is_nothing() -> None:
     observation, _ = ScheduleEnv(model=one_interval()).reset()
     assert observation["constraint"].tolist() == [[0.0] * CONSTRAINT_FEATURES]
     assert observation["precedence"].tolist() == [[-1], [-1]]
     assert observation["membership"].tolist() == [[-1], [-1]]
+    assert observation["weight"].tolist() == [0.0]
 
 
 def test_extra_features_of_a_formulation() -> None:
@@ -308,6 +375,7 @@ def test_objective_is_the_users_when_maximised() -> None:
     env.reset(seed=0)
     _, rewards, info = finish(env)
     assert info["objective"] >= 3
+    assert type(info["objective"]) is float
     # The constant 3 is outside the sum that is minimised inside.
     assert rewards[-1] == info["objective"] - 3
 
@@ -338,14 +406,14 @@ def test_dead_end() -> None:
     reasons = set()
     for order in ORDERS:
         rewards, info = in_order(env, order)
-        if info["objective"] is None:
-            assert info["values"] is None
+        if "dead_end" in info:
+            assert info.keys() == {"dead_end"}
             assert not env.action_masks().any()
             assert sum(rewards) == first - worst
             assert in_order(final, order)[0][-1] == -worst
             reasons.add(info["dead_end"])
         else:
-            assert "dead_end" not in info
+            assert info.keys() == {"objective", "values"}
     assert reasons
     assert all("'machine' (no_overlap) cannot hold" in reason for reason in reasons)
 
@@ -360,9 +428,9 @@ def test_rules_change_no_objective(rules: DisjunctiveRule) -> None:
     plain = ScheduleEnv(model=deadlines())
     env = ScheduleEnv(model=deadlines(), rules=rules, probe=True)
     for order in ORDERS:
-        objective = in_order(plain, order)[1]["objective"]
-        if objective is not None:
-            assert in_order(env, order)[1]["objective"] == objective
+        info = in_order(plain, order)[1]
+        if "dead_end" not in info:
+            assert in_order(env, order)[1]["objective"] == info["objective"]
 
 
 def test_waiting() -> None:

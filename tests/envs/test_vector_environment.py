@@ -19,6 +19,7 @@ from construction_models import (
     project,
     random_flexible_job_shop,
 )
+from ortools.sat.python import cp_model
 from random_shops import random_job_shop
 
 from cpsched.construct.batch import max_threads
@@ -89,6 +90,8 @@ def padded(observation: dict[str, Any], sizes: Sizes, count: int) -> dict[str, A
     for name, number in (("precedence", sizes.precedences), ("membership", sizes.memberships)):
         edges[name] = np.full((2, number), -1, np.int32)
         edges[name][:, : observation[name].shape[1]] = observation[name]
+    edges["weight"] = np.zeros(sizes.memberships, np.float32)
+    edges["weight"][: len(observation["weight"])] = observation["weight"]
     waits = len(observation["mask"]) > count
     mask = np.zeros(sizes.decisions + waits, np.int8)
     mask[:count] = observation["mask"][:count]
@@ -222,7 +225,7 @@ def test_generator_makes_an_instance_for_every_episode() -> None:
             count = batch.constructions[row].num_decisions
             assert (observation["decision"][row, :, 0] != 0).sum() == count
             assert (observation["precedence"][row, 0] >= 0).sum() == max(0, 2 * count // 3)
-            assert isinstance(infos["final_info"]["objective"][row], int)
+            assert infos["final_info"]["objective"].dtype == np.float64
             seen.add(id(batch.constructions[row]))
 
 
@@ -236,6 +239,63 @@ def test_generated_instance_that_does_not_fit() -> None:
     batch.reset(seed=0)
     with pytest.raises(InputError, match="more than the batch is padded to"):
         batch.reset(seed=1)
+
+
+def stuck(rng: np.random.Generator) -> Any:
+    """A model that in one case of three has no solution, in one nothing to decide."""
+    model = deadlines()
+    case = int(rng.integers(3))
+    if case == 0:
+        model.add_bool_or([])
+    elif case == 1:
+        model = cp_model.CpModel()
+        model.new_fixed_size_interval_var(3, 4, "fixed")
+    return model
+
+
+def test_generated_instances_that_cannot_be_used_are_drawn_again() -> None:
+    batch = CpVecEnv(generator=stuck, num_envs=4)
+    episodes = roll(batch, 3)
+    assert equal(roll(batch, 3), episodes)
+    assert sum(any(entry[2]) for entry in episodes if isinstance(entry, tuple)) > 5
+
+
+@pytest.mark.parametrize("num_envs", [1, 3])
+def test_generator_that_never_yields_a_usable_instance(num_envs: int) -> None:
+    good, calls = True, 0
+
+    def source(rng: np.random.Generator) -> Any:
+        nonlocal calls
+        calls += 1
+        return random_job_shop(0, 2, 2) if good else infeasible()
+
+    def infeasible() -> cp_model.CpModel:
+        model = deadlines()
+        model.add_bool_or([])
+        return model
+
+    batch = CpVecEnv(generator=source, num_envs=num_envs)
+    batch.reset(seed=0)
+    for _ in range(3):
+        batch.step(batch.sample())
+    good, calls = False, 0
+    with pytest.raises(InputError, match=r"100 instances of the generator.*no solution"):
+        batch.step(batch.sample())
+    assert calls == 100
+    good = True
+    ended = ~batch.action_masks().any(axis=1)
+    assert ended.all()
+    batch.reset(options={"reset_mask": ended})
+    batch.step(batch.sample())
+    with pytest.raises(InputError, match="100 instances"):
+        CpVecEnv(generator=lambda _: infeasible(), num_envs=1)
+
+
+def test_before_the_first_reset() -> None:
+    batch = CpVecEnv(SHOPS, num_envs=2)
+    for ask in (batch.sample, lambda: batch.constructions, lambda: batch.describe(0, 0)):
+        with pytest.raises(InputError, match="reset the environments first"):
+            ask()
 
 
 def test_copies_are_the_callers() -> None:
@@ -424,8 +484,43 @@ def test_gymnasiums_own_batch_agrees() -> None:
                 same(infos["final_obs"][row], other_infos["final_obs"][row])
             final, other_final = infos["final_info"], other_infos["final_info"]
             assert final.keys() == other_final.keys()
-            assert final["objective"].tolist() == other_final["objective"].tolist()
-            assert final["values"].tolist() == other_final["values"].tolist()
+            for key in ("objective", "values"):
+                assert final[key].dtype == other_final[key].dtype
+                assert final[key].tolist() == other_final[key].tolist()
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
+def test_gymnasiums_own_batch_sees_dead_ends_and_ends_in_one_step(mode: AutoresetMode) -> None:
+    envs = gymnasium.make_vec(
+        "cpsched/Schedule-v0",
+        num_envs=8,
+        vectorization_mode="sync",
+        model=deadlines(),
+        vector_kwargs={"autoreset_mode": mode},
+    )
+    rng = np.random.default_rng(0)
+    observation, _ = envs.reset(seed=0)
+    ours = CpVecEnv(models=[deadlines()], num_envs=8, autoreset=False)
+    both = 0
+    for _ in range(40):
+        masks = observation["mask"]
+        actions = [int(rng.choice(np.flatnonzero(row))) if row.any() else 0 for row in masks]
+        observation, _, _, _, infos = envs.step(np.array(actions))
+        infos = infos.get("final_info", {}) if mode is AutoresetMode.SAME_STEP else infos
+        if "_objective" in infos and "_dead_end" in infos:
+            both += 1
+            assert not (infos["_objective"] & infos["_dead_end"]).any()
+            assert infos["objective"].dtype == np.float64
+            assert all(isinstance(why, str) for why in infos["dead_end"][infos["_dead_end"]])
+    assert both
+    ours.reset(seed=0)
+    terminated = np.zeros(8, np.bool_)
+    while not terminated.any():
+        _, _, terminated, _, infos = ours.step(ours.sample())
+    while not {"objective", "dead_end"} <= infos.keys():
+        ours.reset(options={"reset_mask": terminated})
+        _, _, terminated, _, infos = ours.step(ours.sample())
+    assert np.array_equal(np.isnan(infos["objective"]), ~infos["_objective"])
 
 
 @pytest.mark.parametrize(
@@ -444,6 +539,10 @@ def test_gymnasiums_own_batch_agrees() -> None:
         ({"instances": SHOPS, "frame": "al"}, "did you mean all"),
         ({"instances": SHOPS, "decisions": "schedules"}, "did you mean schedule"),
         ({"instances": SHOPS, "render_mode": "human"}, "render_mode"),
+        ({"instances": SHOPS, "rules": "all"}, "rules must be a DisjunctiveRule"),
+        ({"instances": SHOPS, "probe": None}, "probe must be True or False"),
+        ({"models": ["ft06"]}, "model takes a CpModel, not 'ft06'"),
+        ({"formulations": MODELS}, "formulation takes a Formulation, not CpModel"),
     ],
 )
 def test_input_errors(arguments: dict[str, Any], message: str) -> None:

@@ -151,8 +151,8 @@ JSON = [
     ("broken", f'{{{HEAD},\n"jobs": [[[0,]]]}}', 2, "not JSON"),
     ("cut", f'{{{HEAD},\n\n"jobs": [[[0,1', 3, "not JSON"),
     ("trailing", whole("[[[0,1]]]") + "\nmore", 2, "not JSON: Extra data"),
-    ("deep", whole(DEEP), None, "nested too deep"),
-    ("digits", whole(f"[[[0,{'9' * 9000}]]]"), None, "too many digits"),
+    ("deep", whole("[[[0,\n1]],\n" + DEEP + "]"), 3, "nested too deep"),
+    ("digits", whole(f"[[[0,\n{'9' * 9000}]]]"), 2, "too many digits"),
     ("objects", whole("[" + "{}," * 2000 + "{}]"), None, "more than 1000 objects"),
 ]
 
@@ -236,12 +236,19 @@ def test_no_text(content, where, reason, name):
 
 @pytest.mark.parametrize("name", [None, "jsplib", "taillard", "fjs"])
 def test_only_comments(name):
-    assert "only comments" in str(refused("# nothing\n", "b.txt", name))
+    error = refused("# nothing\n# more\n", "b.txt", name)
+    assert str(error) == "b.txt:2: no data: the file is empty or holds only comments"
 
 
 def test_sums_beyond_the_horizon_are_refused():
-    error = refused(f"2 1\n0 {MAX_HORIZON}\n0 1\n", "b.txt", None)
-    assert str(error).startswith("b.txt: the durations sum to 2147483648")
+    reason = "the durations sum to 2147483648, more than the 2147483647 that fit"
+    for name, where, content in (
+        ("jsplib", 3, f"2 1\n0 {MAX_HORIZON}\n0 1\n"),
+        ("taillard", 3, f"2 1\n{MAX_HORIZON}\n1\n1\n1\n"),
+        ("fjs", 3, f"2 2\n1 2 1 {MAX_HORIZON} 2 5\n1 1 1 1\n"),
+        ("json", "$.jobs[2][1]", whole(f"[[[0,{MAX_HORIZON}]],[],[[0,0],[[0,1],[1,0]]]]")),
+    ):
+        assert str(refused(content, "b.txt", name)) == f"b.txt:{where}: {reason}"
 
 
 @pytest.mark.parametrize("name", ["jsplib", "taillard", "fjs"])
@@ -260,3 +267,7 @@ def test_too_large_content_is_refused_unread():
 )
 def test_large_counts_cost_nothing(content):
     refused(content, "b.fjs", None)
+
+
+def test_a_line_of_odd_white_space_is_blank() -> None:
+    assert parse(b"\x0c\n1 1\n\x0b\n0 3\n", "odd.txt").num_ops == 1

@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 from cpsched.errors import InputError, UnknownNameError
-from cpsched.instances import FORMATS, MAX_BYTES, dumps, library, parse, read, read_folder
+from cpsched.instances import (
+    FORMATS,
+    MAX_BYTES,
+    dumps,
+    folder_files,
+    library,
+    parse,
+    read,
+    read_folder,
+    write,
+    writing,
+)
 from cpsched.instances.generate import uniform
 
 ONE = b"1 1\n0 1\n"
@@ -114,6 +125,13 @@ def test_folder_in_natural_order(tmp_path):
     assert [instance.name for instance in read_folder(tmp_path)] == ["a1", "a2", "a10", "b"]
 
 
+def test_files_of_a_folder_without_one(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(ONE)
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    assert folder_files(tmp_path, without=tmp_path / "link") == [tmp_path / "b"]
+
+
 def test_a_malformed_file_in_a_folder_is_an_error(tmp_path):
     (tmp_path / "a.txt").write_bytes(ONE)
     (tmp_path / "b.txt").write_bytes(b"1 2\n0 1 1\n")
@@ -146,6 +164,19 @@ def test_lines_of_more_than_a_megabyte(name):
     content = dumps(instance, name)
     assert name == "taillard" or max(map(len, content.splitlines())) > 1_500_000
     assert parse(content.encode(), "wide.txt") == instance
+
+
+def test_what_could_not_be_read_back_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "MAX_BYTES", 20)
+    with pytest.raises(InputError, match=r"has 16 operations .* at most 20 bytes can be read"):
+        write(uniform(4, 4, seed=0), tmp_path / "x.txt", "jsplib")
+    assert not (tmp_path / "x.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["ta", "dmu"])
+def test_a_set_is_not_an_instance(name):
+    with pytest.raises(UnknownNameError, match=rf"{name} is a set of 80 .*cpsched bench {name}"):
+        read(name)
 
 
 def test_the_folder_cannot_be_imported_under_its_own_name():

@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpsched.errors import InputError
-from cpsched.instances.solutions import parse_solution, read_solution, solution_to_json
+from cpsched.instances.solutions import (
+    parse_result,
+    parse_solution,
+    read_solution,
+    solution_to_json,
+)
 from cpsched.jobshop.instance import JobShop
 from cpsched.jobshop.solution import Schedule
 from cpsched.report import json_line, record
@@ -55,6 +60,13 @@ def test_a_schedule_as_json():
 )
 def test_every_accepted_form(content):
     assert parse_solution(content.encode(), "s.json", SHOP) == SCHEDULE
+
+
+def test_the_object_of_a_result_comes_with_its_schedule():
+    content = result_line("one") + result_line("two") + '{"instance": "three", "obj'
+    found, schedule = parse_result(content.encode(), "s.json", SHOP)
+    assert found["instance"] == "two"
+    assert schedule == SCHEDULE
 
 
 def test_a_file(tmp_path):
@@ -119,7 +131,8 @@ def changed(at: int, **values: object) -> str:
         (2 * result_line("two"), "", r"2 results are for instance two \(lines 1, 2\)"),
         (result_line("a") + result_line("two", None), ":2:$.solution", "holds no solution"),
         (result_line("a") + '{"instance": "two", }\n', ":2", "not JSON"),
-        ("[" * 100_000, "", "nested too deep"),
+        ("[" * 100_000, ":1", "nested too deep"),
+        ("instance,job,index,machine,start,end\n", "", "the JSON is needed"),
         ("{" + " " * 2_000_000 + "}", "", "too many for a schedule of the 3 operations"),
         ("\x00", ":1", "binary data"),
     ],

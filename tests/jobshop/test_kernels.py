@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 from random_shops import job_shops, random_job_shop
 
 from cpsched.checking import check
-from cpsched.instances import library
+from cpsched.errors import StopRequestedError
+from cpsched.instances import generate, library
 from cpsched.jobshop import tabu
 from cpsched.jobshop.arrays import Arrays
 from cpsched.jobshop.bounds import lower_bound, preemptive_bound
@@ -300,6 +303,27 @@ def test_roll_outs_are_schedules_of_their_frame(
             ]
             for t in range(ready, int(start[i])):
                 assert any(a <= t < b for a, b in rivals), (i, t)
+
+
+@pytest.mark.parametrize("active", [False, True])
+def test_a_roll_out_ends_once_it_is_told_to(active: bool) -> None:
+    arrays = Arrays(library.load("ta01"))
+    halt = np.zeros(1, np.int64)
+    assert roll_out(arrays, WEIGHTS["spt"], halt=halt)[0] == 1462
+    halt[0] = 1
+    with pytest.raises(StopRequestedError):
+        roll_out(arrays, WEIGHTS["spt"], active=active, halt=halt)
+
+
+def test_a_roll_out_looks_at_the_flag_while_it_runs() -> None:
+    arrays = Arrays(generate.uniform(1000, 1000, seed=1))
+    halt = np.zeros(1, np.int64)
+    threading.Timer(0.1, halt.__setitem__, (0, 1)).start()
+    start = time.perf_counter()
+    with pytest.raises(StopRequestedError):
+        roll_out(arrays, WEIGHTS["spt"], halt=halt)
+    # To the end it takes seconds.
+    assert time.perf_counter() - start < 1.0
 
 
 @pytest.mark.parametrize(

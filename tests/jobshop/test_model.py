@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ortools.sat.python import cp_model
 
+from cpsched.errors import StopRequestedError
 from cpsched.jobshop.instance import JobShop
 from cpsched.jobshop.model import formulate
 from cpsched.jobshop.solution import Schedule
@@ -147,3 +148,20 @@ def test_model_is_linear_in_the_operations() -> None:
     # An interval per operation, a precedence or the makespan after each, a no-overlap per machine.
     assert len(formulation.model.proto.constraints) == 2000 + 2000 + 20
     assert not formulation.model.validate()
+
+
+@pytest.mark.parametrize("shop", [CLASSIC, FLEXIBLE])
+def test_writing_the_model_can_be_stopped_at_any_look(shop: JobShop) -> None:
+    looks = 0
+
+    def count() -> bool:
+        nonlocal looks
+        looks += 1
+        return False
+
+    formulate(shop, stop=count)
+    assert looks >= 5
+    for last in range(looks):
+        asked = iter([False] * last + [True])
+        with pytest.raises(StopRequestedError, match="stopped"):
+            formulate(shop, stop=lambda asked=asked: next(asked))  # type: ignore[misc]

@@ -9,27 +9,45 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_shops import job_shops
+from random_shops import job_shops, random_job_shop
 
 import cpsched
-from cpsched import rollout, solving
+from cpsched import solving
 from cpsched.checking import check
 from cpsched.construct import Outcome, State
+from cpsched.construct.rules import RULES
 from cpsched.errors import CheckError, InputError, MethodError, UnknownNameError
 from cpsched.incumbent import Incumbent
 from cpsched.instances import generate
-from cpsched.jobshop import portfolio
+from cpsched.jobshop import dispatching, portfolio
 from cpsched.jobshop.arrays import Arrays
 from cpsched.jobshop.instance import JobShop
 from cpsched.jobshop.population import Population, SearchParams
 from cpsched.jobshop.proof import Prover
 from cpsched.jobshop.solution import Schedule
+from cpsched.propagation import InfeasibleModelError
 from cpsched.protocols import Limits
 from cpsched.result import Result, Status, TracePoint
 
 FLEXIBLE = JobShop.flexible(
     "flexible", 2, [[[(0, 3), (1, 5)], [(1, 2)]], [[(0, 9), (1, 4)], [(0, 1), (1, 1)]]]
 )
+
+
+def random_flexible_shop(num_jobs: int, num_machines: int, num_modes: int) -> JobShop:
+    """Every job has an operation for every machine, each with a choice."""
+    rng = np.random.default_rng(1)
+    jobs = [
+        [
+            [
+                (int(m), int(rng.integers(1, 100)))
+                for m in rng.permutation(num_machines)[:num_modes]
+            ]
+            for _ in range(num_machines)
+        ]
+        for _ in range(num_jobs)
+    ]
+    return JobShop.flexible("random", num_machines, jobs)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -118,7 +136,7 @@ def test_rules_fit_flexible_shops_and_due_dates_fit_none() -> None:
 
 
 def test_a_rule_in_a_dead_end_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rollout, "roll_out", lambda *_, **__: Outcome.DEAD_END)
+    monkeypatch.setattr(dispatching, "roll_out", lambda *_, **__: Outcome.DEAD_END)
     monkeypatch.setattr(State, "why", lambda _: "no way on")
     result = cpsched.solve(cpsched.read("ft06"), method="rule:spt")
     assert (result.status, result.solution) == (Status.UNKNOWN, None)
@@ -141,6 +159,94 @@ def test_flexible_job_shop() -> None:
     assert (result.status, result.objective) == (Status.OPTIMAL, 6)
     with pytest.raises(MethodError, match=r"one machine per operation.* can: auto, cpsat, rule"):
         cpsched.solve(FLEXIBLE, method="tabu")
+
+
+def test_auto_starts_a_flexible_job_shop_from_the_rules() -> None:
+    instance = random_flexible_shop(12, 6, 3)
+    results = {
+        method: cpsched.solve(instance, time_limit=1, workers=1, method=method)
+        for method in ("auto", "cpsat", *(f"rule:{name}" for name in dispatching.STARTS))
+    }
+    for result in results.values():
+        assert_honest(instance, result)
+    first = [
+        point for point in results["auto"].trace if point.objective and point.source != "bounds"
+    ]
+    assert first[0].source == "dispatching"
+    assert first[0].objective == results["rule:spt"].objective
+    assert "dispatching" not in {point.source for point in results["cpsat"].trace}
+    best = min(results[f"rule:{name}"].objective or 0 for name in dispatching.STARTS)
+    assert results["auto"].objective is not None
+    assert results["auto"].objective <= best
+
+
+def test_rules_leave_cp_sat_half_of_the_time() -> None:
+    instance = random_flexible_shop(60, 20, 10)
+    incumbent: Incumbent[Schedule] = Incumbent(0.2)
+    dispatching.start(instance, Limits(0.2, 1, 0), incumbent)
+    assert incumbent.solution is None
+    assert incumbent.error is None
+
+
+@given(
+    st.builds(
+        random_job_shop,
+        st.integers(0, 10**6),
+        st.integers(1, 8),
+        st.integers(1, 6),
+        reentrant=st.booleans(),
+        low=st.just(1),
+    )
+)
+@settings(max_examples=20, deadline=None)
+def test_the_shortcut_of_the_rules_gives_the_same_schedules(instance: JobShop) -> None:
+    for name in ("spt", "lpt", "mwkr", "lrpt", "lwkr", "mopnr", "mor", "lopnr", "fifo", "random"):
+        results = []
+        for largest in (dispatching.LARGEST, 0):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(dispatching, "LARGEST", largest)
+                results.append(cpsched.solve(instance, method=f"rule:{name}", seed=3))
+        assert_honest(instance, results[1])
+        assert results[0].solution == results[1].solution, name
+
+
+def test_large_classic_job_shops_need_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unwanted(*_: object, **__: object) -> None:
+        raise RuntimeError("a model")
+
+    monkeypatch.setattr(dispatching, "formulate", unwanted)
+    large, small = generate.uniform(101, 100, seed=1), generate.uniform(100, 100, seed=1)
+    result = cpsched.solve(large, method="rule:mor")
+    assert_honest(large, result)
+    assert result.trace[-1].source == "rule:mor"
+    for instance, method in ((small, "rule:mor"), (large, "rule:random"), (FLEXIBLE, "rule:spt")):
+        with pytest.raises(RuntimeError, match="a model"):
+            cpsched.solve(instance, method=method)
+
+
+def test_the_shortcut_exists_for_the_linear_rules_by_all_their_names() -> None:
+    found = {name for name in RULES if dispatching.weights_of(name) is not None}
+    assert found == {"spt", "lpt", "mwkr", "lrpt", "lwkr", "mopnr", "mor", "lopnr", "fifo"}
+
+
+def test_a_model_that_propagation_refutes_is_infeasible(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refute(*_: object, **__: object) -> None:
+        raise InfeasibleModelError("the model has no solution")
+
+    monkeypatch.setattr(dispatching, "compile_formulation", refute)
+    result = cpsched.solve(cpsched.read("ft06"), method="rule:spt")
+    assert (result.status, result.solution) == (Status.INFEASIBLE, None)
+    assert result.trace[-1].source == "propagation"
+
+
+@pytest.mark.parametrize("method", ["auto", "cpsat", "tabu", "rule:spt", "rule:random"])
+def test_the_time_limit_holds_for_what_cannot_even_be_written_down_in_it(method: str) -> None:
+    instance = generate.uniform(1000, 200, seed=1)
+    solving.prepare(methods=[method])
+    before = time.perf_counter()
+    result = cpsched.solve(instance, time_limit=0.3, workers=2, method=method)
+    assert time.perf_counter() - before < 0.615 + 1.0
+    assert result.bound is not None
 
 
 @pytest.mark.parametrize("size", [(15, 15), (50, 20), (100, 100)])
@@ -179,6 +285,19 @@ def test_an_interrupt_ends_with_the_best_so_far() -> None:
     result = cpsched.solve(instance, time_limit=60, workers=2, callback=interrupt)
     assert_honest(instance, result)
     assert result.wall_time < 3
+
+
+def test_what_a_callback_raises_leaves_no_thread_behind() -> None:
+    def broken(_: TracePoint) -> None:
+        raise RuntimeError("broken callback")
+
+    before = threading.active_count()
+    for method in ("auto", "cpsat", "tabu"):
+        with pytest.raises(RuntimeError, match="broken callback"):
+            cpsched.solve(
+                cpsched.read("ta21"), time_limit=60, workers=2, method=method, callback=broken
+            )
+        assert threading.active_count() == before
 
 
 def test_callback_sees_the_last_state() -> None:
@@ -222,13 +341,28 @@ def test_a_broken_hint_is_refused() -> None:
         ({"time_limit": 0}, "time limit"),
         ({"time_limit": float("nan")}, "time limit"),
         ({"time_limit": float("inf")}, "time limit"),
-        ({"workers": 0}, "workers"),
-        ({"seed": -1}, "seed"),
+        ({"time_limit": "5"}, "time limit must be a positive number of seconds, not '5'"),
+        ({"workers": 0}, r"workers must be an integer in 1\.\.1024, not 0"),
+        ({"workers": 1025}, r"workers must be an integer in 1\.\.1024, not 1025"),
+        ({"workers": 1.5}, r"workers must be an integer in 1\.\.1024, not 1\.5"),
+        ({"workers": "2"}, "workers must be an integer"),
+        ({"seed": -1}, r"seed must be an integer in 0\.\.2147483647, not -1"),
+        ({"seed": 0.5}, "seed must be an integer"),
     ],
 )
-def test_bad_limits(arguments: dict[str, float], message: str) -> None:
+def test_bad_limits(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         cpsched.solve(cpsched.read("ft06"), **arguments)  # type: ignore[arg-type]
+
+
+def test_limits_may_be_numbers_of_numpy() -> None:
+    limits = Limits(np.float64(2.5), np.int64(2), np.int32(3))  # type: ignore[arg-type]
+    assert (limits.time_limit, limits.workers, limits.seed) == (2.5, 2, 3)
+
+
+def test_a_name_is_no_instance() -> None:
+    with pytest.raises(InputError, match=r"must be a JobShop.*cpsched\.read.*the str 'ta01'"):
+        cpsched.solve("ta01")  # type: ignore[arg-type]
 
 
 def test_unknown_method_lists_near_misses() -> None:

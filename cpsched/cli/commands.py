@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -9,11 +11,15 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cpsched.cli import bench, generate, instances, solve, validate
+from cpsched.cli import INTERRUPTED, bench, generate, instances, solve, validate
 from cpsched.errors import CpschedError, InputError
 
-#: Exit codes: 0 solved, 1 nothing found (or an invalid schedule), 2 bad input or usage.
-NOTHING_FOUND, BAD_INPUT = 1, 2
+#: Exit codes: 0 solved, 1 nothing found (or an invalid schedule, or a result that could not be
+#: written), 2 bad input or usage.
+FAILED, BAD_INPUT = 1, 2
+
+#: How writing to stdout fails; files raise InputError.
+_WRITE_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 #: What typer raises for wrong usage; it exports only the leaf of the hierarchy.
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
@@ -34,15 +40,25 @@ class OneLineErrors(TyperGroup):
         """Run the command line and exit; arguments as in typer."""
         try:
             code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+            sys.stdout.flush()  # a full disk shows here, not after the last line of this program
         except _USAGE_ERROR as error:
             usage = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
             code = fail(error.format_message() + usage, BAD_INPUT)
         except InputError as error:
             code = fail(str(error), BAD_INPUT)
         except CpschedError as error:
-            code = fail(str(error), NOTHING_FOUND)
+            code = fail(str(error), FAILED)
         except MemoryError:
-            code = fail("out of memory", NOTHING_FOUND)
+            code = fail("out of memory", FAILED)
+        except typer.Abort:
+            code = fail("interrupted", INTERRUPTED)
+        except OSError as error:
+            if error.errno not in _WRITE_ERRORS or error.filename is not None:
+                raise
+            code = FAILED
+            if error.errno != errno.EPIPE:  # a reader that has seen enough is no error
+                fail(f"standard output cannot be written: {str(error.strerror).lower()}", code)
+            _discard_output()
         if standalone_mode:
             sys.exit(code if isinstance(code, int) else 0)
         return code
@@ -53,6 +69,17 @@ def fail(reason: str, code: int) -> int:
     line = " ".join(part.strip() for part in reason.splitlines() if part.strip())
     print(f"error: {line}", file=sys.stderr)
     return code
+
+
+def _discard_output() -> None:
+    """Send what stdout still holds to nowhere: Python would complain once more at its end."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):  # not a real file
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 app = typer.Typer(
@@ -99,16 +126,20 @@ def cpsched(
 
       cpsched instances list                     what is shipped
 
-    Exit codes: 0 solved, 1 no solution exists or none was found, 2 bad input or usage.
+    Exit codes: 0 solved, 1 no solution exists, none was found or it could not be written,
+    2 bad input or usage.
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Console entry point: run *argv* (default: the process's arguments) and exit."""
-    for stream in (sys.stdout, sys.stderr):
-        # A file name need not be printable in the terminal's encoding.
-        if hasattr(stream, "reconfigure"):
+def run(argv: Sequence[str] | None = None) -> None:
+    """Run *argv* (default: the process's arguments) and exit."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started this process
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
+            # A file name need not be printable in the terminal's encoding.
             stream.reconfigure(errors="backslashreplace")
     app(args=argv, prog_name="cpsched")

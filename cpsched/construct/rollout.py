@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from cpsched.construct import State
     from cpsched.construct.rules import Rule
 
-#: Decisions between two looks at whether to stop.
-_POLL = 256
+#: Decisions between two looks at whether to stop: each may take milliseconds.
+_POLL = 8
 
 
 def roll_out(
@@ -29,7 +29,7 @@ def roll_out(
     """Take the decisions with the highest score of *rule*, in place, to the end of *state*.
 
     Returns ``FINISHED``; ``DEAD_END`` if propagation has left no way on, ``state.why()`` then says
-    why; or ``RUNNING`` if *stop*, asked every few hundred decisions, said so.
+    why; or ``RUNNING`` if *stop*, asked every few decisions, said so.
 
     Ties go to the decision that comes first in the formulation. Rules are about starts: a decision
     that starts nothing is taken when no start is legal, and waiting when nothing else is. What is
