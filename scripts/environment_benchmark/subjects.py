@@ -116,7 +116,8 @@ ACCOUNTS = {
         "cpsched",
         "graph: eight numbers for every interval of the model (earliest and latest start, size, "
         "longest chain to the end, fixed, legal, ...) and four for every constraint that binds "
-        "several, edges of precedence and membership, mask; a fresh copy every step",
+        "several, edges of precedence and membership with their weights, mask; a fresh copy "
+        "every step",
         "every constraint of the CP-SAT model to the fix point after every step, bounds of the "
         "objective included",
         "the intervals of the frame, out of the propagated domains",
