@@ -63,7 +63,10 @@ def random_cluster(
         return [pod for pod in range(num_pods) if rng.random() < share]
 
     def domains() -> list[int]:
-        zones = [rng.randint(-1 if rng.random() < 0.2 else 0, 1) for _ in range(num_nodes)]
+        zones = [
+            min(rng.randint(-1 if rng.random() < 0.2 else 0, 1), num_nodes - 1)
+            for _ in range(num_nodes)
+        ]
         return list(range(num_nodes)) if rng.random() < 0.5 else zones
 
     conflicts = []
