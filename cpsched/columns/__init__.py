@@ -1,0 +1,1 @@
+"""Pattern and column generation with certificates, for placement of items in bins of classes."""
