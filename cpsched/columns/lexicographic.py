@@ -69,102 +69,98 @@ class Certifier:
 
     def __init__(self, packing: Packing, host: Host) -> None:
         self.packing, self.host = packing, host
-        self._stages: dict[tuple[int, ...], tuple[StageSolver | None, StageState]] = {}
+        self._states: dict[tuple[int, ...], StageState] = {}
+        self._solvers: dict[tuple[int, ...], StageSolver] = {}
 
     def run(self, deadline: float, share: float = 0.6) -> bool:
         """Prove stage by stage until *deadline* (perf_counter); whether all are proven.
 
         share: most of the time left that one stage takes; the rest is for those after it.
         """
-        number = len(self.packing.aims)
-        k = 0
-        while k < number:
+        for k in range(len(self.packing.aims)):
             left = deadline - time.perf_counter()
             if left <= 0 or self.host.halt[0]:
                 return False
-            end = deadline if k + 1 == number else time.perf_counter() + share * left
-            trivial = self._open(k) and k + 1 < number
-            done = trivial and self._defer(k, end, share, quick=True)
-            done = done or self._stage(k, end)
-            done = done or (not trivial and self._defer(k, deadline, share))
-            if not done:
+            last = k + 1 == len(self.packing.aims)
+            end = deadline if last else time.perf_counter() + share * left
+            if not self._stage(k, end, share):
                 return False
-            k += 1
         return True
 
-    def _defer(self, k: int, deadline: float, share: float, *, quick: bool = False) -> bool:
-        """Take the bound of stage k for its value and go on; whether a later stage confirms it.
+    def _stage(self, k: int, deadline: float, share: float) -> bool:
+        """Prove stage k, the earlier ones being proven; whether that succeeded."""
+        state = self._state(k)
+        if not state.proven:
+            last = k + 1 == len(self.packing.aims)
+            values, solutions = self.host.best()
+            floors = values[:k]
+            solver = self._solver(k, floors)
+            solver.relax(state, self._columns(solver, solutions), deadline)
+            self.host.prove(k, state.bound)
+            trivial = state.bound == self.packing.aims[k].most(self.packing.items)
+            if not state.proven and trivial and not last:
+                self._defer(k, deadline, share, quick=True)
+            state = self._state(k)
+            if not state.proven:
+                solver.run(state, self._columns(solver, self.host.best()[1]), deadline)
+                self.host.prove(k, state.bound)
+            if not state.proven and not trivial and not last:
+                self._defer(k, deadline, share)
+            state = self._state(k)
+        return state.proven
+
+    def _state(self, k: int) -> StageState:
+        """What is known of stage k at the best values of the stages before it."""
+        values, _ = self.host.best()
+        floors = values[:k]
+        if floors not in self._states:
+            self._states[floors] = StageState(values[k], self._static_bound(k, floors))
+        state = self._states[floors]
+        state.value = max(state.value, values[k])
+        self.host.prove(k, state.bound)
+        return state
+
+    def _defer(self, k: int, deadline: float, share: float, *, quick: bool = False) -> None:
+        """Take the bound of stage k for its value and go on: a later stage may confirm it.
 
         Where a stage leaves much open (everything is placed, nothing moves) its prices say
         little and its columns are arbitrary; those of a later stage are not.
         """
+        aims, items = self.packing.aims, self.packing.items
         reached, _ = self.host.best()
         floors: list[int] = list(reached[:k])
-        number = len(self.packing.aims)
-        for later in range(k + 1, number):
-            floors.append(self._stages[tuple(floors)][1].bound)
+        for later in range(k + 1, len(aims)):
+            floors.append(self._states[tuple(floors)].bound)
             key = tuple(floors)
-            if key not in self._stages:
-                state = StageState(-1, self._static_bound(later, key))
-                self._stages[key] = None, state
-            solver, state = self._stages[key]
-            most = self.packing.aims[later].most(self.packing.items)
-            if state.bound == most and later + 1 < number:
+            if key not in self._states:
+                self._states[key] = StageState(-1, self._static_bound(later, key))
+            state = self._states[key]
+            if state.bound == aims[later].most(items) and later + 1 < len(aims):
                 continue
-            if solver is None:
-                solver = self._solver(later, key)
-                self._stages[key] = solver, state
             left = deadline - time.perf_counter()
             if left <= 0 or self.host.halt[0]:
-                break
-            self._continue(solver, state, time.perf_counter() + share * left, quick=quick)
+                return
+            solver = self._solver(later, key)
+            columns = self._columns(solver, self.host.best()[1])
+            solver.run(state, columns, time.perf_counter() + share * left, quick=quick)
             reached, _ = self.host.best()
             if list(reached[: k + 1]) == floors[: k + 1]:
-                self._stages[tuple(floors[:k])][1].value = floors[k]
-                return True
-        return False
+                return
 
-    def _open(self, k: int) -> bool:
-        """Whether nothing but the trivial bound is known of stage k, and it is not reached."""
-        values, _ = self.host.best()
-        floors = values[:k]
-        if floors not in self._stages:
-            self._stages[floors] = None, StageState(values[k], self._static_bound(k, floors))
-        state = self._stages[floors][1]
-        state.value = max(state.value, values[k])
-        self.host.prove(k, state.bound)
-        most = self.packing.aims[k].most(self.packing.items)
-        return not state.proven and state.bound == most
-
-    def _stage(self, k: int, deadline: float) -> bool:
-        values, _ = self.host.best()
-        floors = values[:k]
-        solver, state = self._stages.get(floors, (None, None))
-        if state is None:
-            state = StageState(values[k], self._static_bound(k, floors))
-        state.value = max(state.value, values[k])
-        self._stages[floors] = solver, state
-        self.host.prove(k, state.bound)
-        if not state.proven:
-            if solver is None:
-                solver = self._solver(k, floors)
-                self._stages[floors] = solver, state
-            self._continue(solver, state, deadline)
-            self.host.prove(k, state.bound)
-        return state.proven
-
-    def _continue(
-        self, solver: StageSolver, state: StageState, deadline: float, *, quick: bool = False
-    ) -> None:
+    def _columns(self, solver: StageSolver, solutions: Sequence[LongArray]) -> list[Column]:
         bins, member = self.packing.view(solver.problem.local)
-        columns = start_columns(self.packing, bins, member, self.host.best()[1])
-        solver.run(state, columns, deadline, quick=quick)
+        return start_columns(self.packing, bins, member, solutions)
 
     def _static_bound(self, k: int, floors: tuple[int, ...]) -> int:
         packing = self.packing
         return pool_bound(packing.items, packing.merged, packing.aims[: k + 1], floors)
 
     def _solver(self, k: int, floors: tuple[int, ...]) -> StageSolver:
+        if floors not in self._solvers:
+            self._solvers[floors] = self._new_solver(k, floors)
+        return self._solvers[floors]
+
+    def _new_solver(self, k: int, floors: tuple[int, ...]) -> StageSolver:
         packing, host = self.packing, self.host
         aims = packing.aims[: k + 1]
         local = bool(packing.quotas) or any(aim.local for aim in aims)

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
     from cpsched.columns.packing import Aim, Column, LongArray, StageProblem
 
+_MISSED = 1e-6
+
 FloatArray = npt.NDArray[np.float64]
 
-#: Price of missing an earlier stage by one, in the largest weights of the last.
-_PENALTY = 16.0
+#: Price of missing an earlier stage by one, in the largest weights of the last: at first, and the
+#: most that integer prices of that size leave exact enough.
+_PENALTY, _MOST_PENALTY = 16.0, 2.0**16
 
 
 @dataclass(frozen=True)
@@ -43,14 +46,15 @@ class Master:
     ----------
     columns
         ``(class, pattern)`` of each.
-    value
-        Of the linear program when it was last solved.
+    value, missed
+        Of the linear program when it was last solved; whether it missed a floor.
     """
 
     def __init__(self, problem: StageProblem) -> None:
         self.problem = problem
         self.columns: list[Column] = []
         self.value = 0.0
+        self.missed = False
         self._seen: set[tuple[int, bytes]] = set()
         self.model = model = mathopt.Model()
         items, bins = problem.items, problem.bins
@@ -79,18 +83,34 @@ class Master:
             least = int((quota.member * items.running).sum()) - quota.allowed
             self._quota_row.append(model.add_linear_constraint(home_sum >= least))
         self._floor_row = []
-        missing = []
+        self._missing: list[mathopt.Variable] = []
         for aim, floor in zip(problem.aims[:-1], problem.floors, strict=True):
-            # The first columns may not reach a floor: missing it costs more than it can gain.
+            # The first columns may not reach a floor: missing it has a price.
             slack = model.add_variable(lb=0)
-            missing.append(slack)
+            self._missing.append(slack)
             row = model.add_linear_constraint(self._expression(aim) + slack >= floor)
             self._floor_row.append(row)
         aim = problem.aim
-        top = float(max(w.max(initial=0) for w in (aim.placed, aim.kept, aim.home)))
-        penalty = mathopt.fast_sum(_PENALTY * top * slack for slack in missing)
-        model.maximize(self._expression(aim) - penalty)
+        self._top = float(max(w.max(initial=0) for w in (aim.placed, aim.kept, aim.home)))
+        self._penalty = _PENALTY
+        model.maximize(self._expression(aim) - self._price_of_missing())
         self._solver = mathopt.IncrementalSolver(model, mathopt.SolverType.GLOP)
+
+    def _price_of_missing(self) -> mathopt.LinearSum:
+        return mathopt.fast_sum(self._penalty * self._top * slack for slack in self._missing)
+
+    def require_floors(self) -> None:
+        """No floor may be missed: the columns of a solution that reaches all of them are here."""
+        for slack in self._missing:
+            slack.upper_bound = 0.0
+
+    def insist(self) -> bool:
+        """Raise the price of missing a floor if one is missed; return whether that was done."""
+        if not self.missed or self._penalty >= _MOST_PENALTY:
+            return False
+        self._penalty *= 16.0
+        self.model.maximize(self._expression(self.problem.aim) - self._price_of_missing())
+        return True
 
     def _expression(self, aim: Aim) -> mathopt.LinearSum:
         terms = []
@@ -134,6 +154,8 @@ class Master:
         if result.termination.reason is not mathopt.TerminationReason.OPTIMAL:
             return None
         self.value = result.objective_value()
+        missing = result.variable_values(self._missing)
+        self.missed = any(value > _MISSED for value in missing)
 
         def prices(rows: Sequence[mathopt.LinearConstraint]) -> FloatArray:
             return np.abs(np.array(result.dual_values(rows), dtype=np.float64))

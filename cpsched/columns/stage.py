@@ -34,6 +34,10 @@ _NEW_COLUMNS = 8
 _ROUNDING = 64
 #: The value of the linear program is a float.
 _FLOOR = 1e-6
+#: Seconds of column generation that are worth its columns alone.
+_CHEAP = 0.1
+#: Patterns that are added to the columns at hand when they are rounded.
+_RICH = 400
 #: Most of the time left that one rounding takes.
 _ROUND_SHARE = 0.3
 
@@ -93,10 +97,7 @@ class StageSolver:
 
         quick: no exact program over many patterns.
         """
-        for column in columns:
-            self._master.add(*column)
-        if not self._generated:
-            self._generate(state, deadline)
+        self.relax(state, columns, deadline)
         while not state.proven and not self._over(deadline) and self._prices is not None:
             before = (state.value, state.bound)
             self._decide(state, deadline, _FEW)
@@ -107,17 +108,28 @@ class StageSolver:
             if (state.value, state.bound) == before:
                 break
 
+    def relax(self, state: StageState, columns: Sequence[Column], deadline: float) -> None:
+        """Add *columns*, and bound the stage by the linear program over all columns."""
+        for column in columns:
+            self._master.add(*column)
+        if state.value >= 0:
+            self._master.require_floors()
+        self._generate(state, deadline)
+
     def _over(self, deadline: float) -> bool:
         return bool(self._halt[0]) or time.perf_counter() >= deadline
 
     def _generate(self, state: StageState, deadline: float) -> None:
-        """Column generation until the bound meets the value, or can fall no further.
+        """Column generation until the bound meets the value, or can fall no further; once.
 
         Pricing is cut short at first; only when it finds nothing new is it done in full.
         """
+        if self._generated:
+            return
         exact = False
         number = self.problem.bins.number.tolist()
         rounds = 0
+        start = time.perf_counter()
         while not self._over(deadline):
             rounds += 1
             duals = self._master.solve(deadline - time.perf_counter())
@@ -140,12 +152,22 @@ class StageSolver:
             if old is None or bound * old.scale < self._bound * prices.scale:
                 self._prices, self._ceilings, self._bound = prices, ceilings, bound
                 state.bound = min(state.bound, bound // prices.scale)
-            # The bound is the linear program's, rounded down: no further column lowers it.
-            least_bound = math.floor(self._master.value + _FLOOR)
-            if state.proven or state.bound <= least_bound or (not new and (complete or exact)):
+            if not new and self._master.insist():
+                exact = False
+                continue
+            # Where the bound is the linear program's, rounded down, no further column lowers it;
+            # but columns at the optimum make better whole numbers, if they cost little.
+            lowest = not self._master.missed and (
+                state.bound <= math.floor(self._master.value + _FLOOR)
+            )
+            spent = time.perf_counter() - start
+            if state.proven or (lowest and spent > _CHEAP) or (not new and (complete or exact)):
                 self._generated = True
                 break
             exact = not new
+            if exact and lowest:
+                self._generated = True
+                break
         _log.debug(
             "%d rounds, %d columns, relaxation %.3f, bound %d, value %d",
             rounds,
@@ -158,20 +180,40 @@ class StageSolver:
     def _round(self, state: StageState, deadline: float) -> None:
         """Best whole numbers of the columns at hand."""
         start = time.perf_counter()
+        columns = self._rich_columns(state)
         chosen = select(
             self.problem,
             state.value + 1,
-            self._master.columns,
+            columns,
             seconds=max(0.3, _ROUND_SHARE * (deadline - start)),
             best=True,
         )
-        self._take(state, self._master.columns, chosen.use)
+        self._take(state, columns, chosen.use)
         _log.debug(
-            "rounding: %s, value %d, %.3f s",
+            "rounding of %d columns: %s, value %d, %.3f s",
+            len(columns),
             chosen.answer.value,
             state.value,
             time.perf_counter() - start,
         )
+
+    def _rich_columns(self, state: StageState) -> list[Column]:
+        """The columns at hand, and those patterns among the most worth that are not yet."""
+        prices = self._prices
+        if prices is None:
+            return self._master.columns
+        gap = max(1, self._bound - state.bound * prices.scale)
+        most = max(1, _RICH // len(self._ceilings))
+        for bin_class, ceiling in enumerate(self._ceilings):
+            reach = gap
+            for _ in range(8):
+                found = self._pricer.all(bin_class, prices, ceiling - reach, most, _QUICK_NODES)
+                if found is not None:
+                    for pattern in found:
+                        self._master.add(bin_class, pattern)
+                    break
+                reach //= 2
+        return self._master.columns
 
     def _decide(self, state: StageState, deadline: float, most: int) -> None:
         """Reach the bound or show that it cannot be: over all patterns that could be part of it.

@@ -28,15 +28,15 @@ class PodPacking:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self.kind, self._first = _types(cluster)
-        number = len(self._first)
+        self.kind, self.first = _types(cluster)
+        number = len(self.first)
         free = ~cluster.is_held
         movable = free & cluster.running
         self.count = np.bincount(self.kind[free], minlength=number).astype(np.int64)
         running = np.bincount(self.kind[movable], minlength=number).astype(np.int64)
         self.home = np.zeros((cluster.num_nodes, number), dtype=np.int64)
         np.add.at(self.home, (cluster.node[movable], self.kind[movable]), 1)
-        items = Items(cluster.request[self._first].copy(), self.count, running)
+        items = Items(cluster.request[self.first].copy(), self.count, running)
         single, single_member = self._single(items)
         merged, merged_member = self._merged(single, single_member)
         aims, self.constant = self._aims(items)
@@ -57,7 +57,7 @@ class PodPacking:
         held = np.where(cluster.is_held & cluster.running, cluster.node, -1)
         reserved = cluster.usage_of(held)
         capacity = np.maximum(cluster.allocatable, cluster.usage) - reserved
-        allowed = cluster.allowed[cluster.profile[self._first]].T.copy()
+        allowed = cluster.allowed[cluster.profile[self.first]].T.copy()
         fits = (items.weight[None, :, :] <= (cluster.allocatable - reserved)[:, None, :]).all(
             axis=2
         )
@@ -84,7 +84,7 @@ class PodPacking:
     def _conflicts(self) -> tuple[np.ndarray, np.ndarray]:
         """Pairs of types that never share a node, and where held pods keep a type out."""
         cluster = self.cluster
-        number = len(self._first)
+        number = len(self.first)
         conflict = np.zeros((number, number), dtype=np.uint8)
         blocked = np.zeros((cluster.num_nodes, number), dtype=np.bool_)
         for rule in cluster.conflicts:
@@ -105,7 +105,7 @@ class PodPacking:
         found = []
         for budget in self.cluster.budgets:
             kinds = np.unique(self.kind[budget.pods])
-            member = np.zeros(len(self._first), dtype=np.int64)
+            member = np.zeros(len(self.first), dtype=np.int64)
             member[kinds[kinds >= 0]] = 1
             if member.any():
                 found.append(Quota(member, budget.allowed))
@@ -113,8 +113,8 @@ class PodPacking:
 
     def _aims(self, items: Items) -> tuple[list[Aim], list[int]]:
         cluster = self.cluster
-        priority = cluster.priority[self._first]
-        move, evict = cluster.move_cost[self._first], cluster.evict_cost[self._first]
+        priority = cluster.priority[self.first]
+        move, evict = cluster.move_cost[self.first], cluster.evict_cost[self.first]
         nothing = np.zeros(items.number, dtype=np.int64)
         aims, constant = [], []
         for stage in stages(cluster):
@@ -141,8 +141,8 @@ class PodPacking:
         node = np.where(cluster.is_held, cluster.node, -1).astype(np.int32)
         left = contents.copy()
         order = np.argsort(self.kind, kind="stable")
-        starts = np.searchsorted(self.kind[order], np.arange(len(self._first) + 1))
-        for kind in range(len(self._first)):
+        starts = np.searchsorted(self.kind[order], np.arange(len(self.first) + 1))
+        for kind in range(len(self.first)):
             waiting_running, waiting = [], []
             column = left[:, kind]
             for pod in order[starts[kind] : starts[kind + 1]].tolist():

@@ -1,0 +1,72 @@
+"""The certifying engine of pod packing: columns that prove, placements that pass the check."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from cpsched.pods import objective
+from cpsched.pods.check import check
+from cpsched.pods.packing import PodPacking
+from cpsched.pods.solution import Placement
+
+if TYPE_CHECKING:
+    from cpsched.columns.packing import LongArray
+    from cpsched.incumbent import Incumbent
+    from cpsched.pods.instance import Cluster
+
+SOURCE = "columns"
+
+
+class PodHost:
+    """Stands between the columns and the incumbent of a solve.
+
+    It passes on placements that the check accepts, and bounds: the digits of stages that are not
+    reached yet are those of everything placed and nothing moved, which nothing can undercut.
+    """
+
+    def __init__(self, cluster: Cluster, incumbent: Incumbent[Placement]) -> None:
+        self.cluster, self.incumbent = cluster, incumbent
+        self.pods = PodPacking(cluster)
+        self.halt = incumbent.halt
+        self.refused = 0
+        self.others: list[LongArray] = []
+        packing = self.pods.packing
+        self._bound = [
+            constant - aim.most(packing.items)
+            for constant, aim in zip(self.pods.constant, packing.aims, strict=True)
+        ]
+        self._lock = threading.Lock()
+        self._raise()
+
+    def best(self) -> tuple[tuple[int, ...], list[LongArray]]:
+        """Values of the aims in the incumbent; its contents, then other good ones."""
+        solution = self.incumbent.solution
+        node = self.cluster.node if solution is None else solution.node
+        digits = objective.values(self.cluster, node)
+        values = tuple(c - d for c, d in zip(self.pods.constant, digits, strict=True))
+        return values, [self.pods.contents(node), *self.others]
+
+    def offer(self, contents: LongArray) -> None:
+        """Offer a placement, if it is better than the incumbent and breaks no rule."""
+        node = self.pods.place(contents)
+        number = objective.objective(self.cluster, node)
+        known = self.incumbent.objective
+        if known is not None and number >= known:
+            return
+        placement = Placement(node)
+        report = check(self.cluster, placement)
+        if report.ok and report.objective is not None:
+            self.incumbent.offer(report.objective, placement, SOURCE)
+        else:
+            self.refused += 1
+
+    def prove(self, stage: int, bound: int) -> None:
+        """Take a bound on one aim, all aims before being proven."""
+        digit = self.pods.constant[stage] - bound
+        with self._lock:
+            self._bound[stage] = max(self._bound[stage], digit)
+            self._raise()
+
+    def _raise(self) -> None:
+        self.incumbent.raise_bound(objective.number(self.cluster, self._bound), SOURCE)
