@@ -20,7 +20,6 @@ import gymnasium
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-import cpsched.envs
 from cpsched.envs import MoveEnv
 
 
