@@ -135,7 +135,8 @@ def test_every_size_renders_and_equal_charts_are_equal_files(nodes: int) -> None
     instance = cluster(nodes, 8 * nodes, pending=2)
     placement = put(instance, p0=nodes - 1, p1=-1, **{f"p{8 * nodes - 1}": 0})
     first = plot.render(plot.before_after(instance, placement), "svg")
-    assert first == plot.render(plot.before_after(instance, placement), "svg")
+    for _ in range(3 if nodes < 500 else 1):
+        assert first == plot.render(plot.before_after(instance, placement), "svg")
     assert ET.fromstring(first).tag.endswith("svg")
     assert len(first) < 1_500_000
 
