@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING
 from cpsched.pods.steps import Action
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cpsched.pods.instance import Cluster
     from cpsched.pods.steps import Plan
 
 _HEADER = """\
 #!/bin/sh
 # {title}
-# {evictions} evictions, {bindings} bindings, cost {cost}. Read it before you run it; it stops at the first error.
+# {evictions} evictions, {bindings} bindings, cost {cost}.
+# Read it before you run it; it stops at the first error.
 #
-# An evicted pod never comes back: its controller creates another one, under a new name (StatefulSets
-# keep the name). kube-scheduler places that one as it likes and may do so before a binding below
-# does. To steer it, one of these has to be set up first:
+# An evicted pod never comes back: its controller creates another one, under a new name
+# (StatefulSets keep it). kube-scheduler places that one as it likes and may do so before a
+# binding below does. To steer it, one of these has to be set up first:
 #   - a scheduler extender or plug-in that accepts the planned node only;
 #   - a mutating webhook that adds a scheduling gate to pods of the owners below; then remove the
 #     gate while adding a nodeSelector kubernetes.io/hostname with the planned node.
@@ -77,7 +80,7 @@ def kubectl(cluster: Cluster, plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _create(path: str, body: dict[str, object]) -> str:
+def _create(path: str, body: Mapping[str, object]) -> str:
     """One API call; JSON escapes line breaks, so nothing in *body* can end the quoted heredoc."""
     return f"kubectl create --raw {shlex.quote(path)} -f - <<'EOF'\n{json.dumps(body)}\nEOF"
 

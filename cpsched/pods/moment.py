@@ -25,7 +25,8 @@ class _Rule(Protocol):
 def _count(domain: IntArray, members: IntArray, node: IntArray) -> list[int]:
     at = node[members]
     found = domain[at[at >= 0]]
-    return np.bincount(found[found >= 0], minlength=len(domain)).tolist()
+    counts: list[int] = np.bincount(found[found >= 0], minlength=len(domain)).tolist()
+    return counts
 
 
 class _Apart:
