@@ -25,7 +25,7 @@ F8 = types.float64[::1]
 B1 = types.boolean[::1]
 B1x2 = types.boolean[:, ::1]
 
-#: Slots of ``control``: iterations to do and done, pods tried per iteration, best found at, homing.
+#: Slots of ``control``: iterations to do, done, pods tried in each, best found at, pods return.
 LIMIT, ITERATION, SAMPLE, IMPROVED_AT, HOMING = range(5)
 #: Slots of ``heat``: temperature, weight of concentrated room, preference for a pod's own node.
 TEMPERATURE, ROOM, HOME = range(3)
@@ -295,7 +295,7 @@ def ruin_recreate(
         # Nodes to clear: with much room, and allowed to the pod that the iteration is about.
         wanted = 1 + _below(rng, 4)
         for k in range(wanted + 2):
-            n = -1
+            n: Number = -1
             if k == 0 and homing and focus >= 0:
                 n = home[focus]
             elif k == 1 and homing and focus >= 0:
@@ -445,19 +445,22 @@ def ruin_recreate(
             _put(chosen, target, node, home, first, after, before, request, free, budget, used)
             if swap >= 0:
                 _put(p, swap, node, home, first, after, before, request, free, budget, used)
-            elif chosen != p and home[p] >= 0:
-                # p waits on; it has its turn if there is room at home.
-                if _fits(
+            elif (
+                chosen != p
+                and home[p] >= 0
+                and _fits(
                     p, home[p], node, home, first, after, request, free, over, allowed, profile,
                     rule_start, rule, side,
-                ):  # fmt: skip
-                    n = home[p]
-                    if node_stamp[n] != iteration:
-                        node_stamp[n] = iteration
-                        cleared[seen] = n
-                        room_before[seen] = _room(free, scale, n)
-                        seen += 1
-                    _put(p, n, node, home, first, after, before, request, free, budget, used)
+                )
+            ):  # fmt: skip
+                # Its mate took its turn, but there is room at home.
+                n = home[p]
+                if node_stamp[n] != iteration:
+                    node_stamp[n] = iteration
+                    cleared[seen] = n
+                    room_before[seen] = _room(free, scale, n)
+                    seen += 1
+                _put(p, n, node, home, first, after, before, request, free, budget, used)
         # The whole change, and whether it is kept.
         delta = 0.0
         change[:] = 0

@@ -104,7 +104,7 @@ class Search:
         self._request = np.array(request, dtype=np.int64, order="C")
         self._free = np.ascontiguousarray(free, dtype=np.int64)
         self._over = np.ascontiguousarray(over)
-        used = cluster.request.any(axis=0)
+        used = cluster.request.sum(axis=0) > 0
         used = np.concatenate((used, np.zeros(len(share) - len(used), np.bool_)))
         weight = np.where(used, 1.0 / np.maximum(share, 1.0), 0.0)
         self._scale = weight / max(1, int(used.sum()))
