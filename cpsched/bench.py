@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from cpsched import report, solving
+from cpsched import families, report, solving
 from cpsched.errors import InputError
 from cpsched.protocols import Callback, Limits
 from cpsched.result import Status, versions
@@ -287,8 +287,7 @@ def summarise(done: Sequence[tuple[Run, Record]]) -> list[Row]:
     )
     total: dict[str, list[Record]] = defaultdict(list)
     for run, record in done:
-        shop = run.case.instance
-        size = f"{shop.num_jobs}x{shop.num_machines}"
+        size = families.of(run.case.instance).size(run.case.instance)
         classes[run.case.group, size][run.method].append(record)
         total[run.method].append(record)
     rows = [

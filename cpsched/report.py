@@ -8,23 +8,22 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cpsched import families
 from cpsched.result import Result, Status
+from cpsched.words import gap_to as gap_to
+from cpsched.words import number as number
+from cpsched.words import percent as percent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from rich.table import Table
-
-    from cpsched.jobshop.instance import JobShop
-    from cpsched.jobshop.solution import Schedule
 
 #: Version of the JSON object; rises when a key changes its meaning or goes away.
 SCHEMA_VERSION = 1
 
 #: What every file of results begins with.
 RECORD_HEAD = f'{{"schema_version": {SCHEMA_VERSION}, "instance": '
-
-CSV_COLUMNS = ("instance", "job", "index", "machine", "start", "end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,47 +40,16 @@ class Entry:
         return gap_to(self.result.objective, self.best_known)
 
 
-def gap_to(objective: int | None, reference: int | None) -> float | None:
-    """(objective - reference) / reference; None if one is missing or the reference is 0."""
-    if objective is None or not reference:
-        return None
-    return (objective - reference) / reference
-
-
-def operations(instance: JobShop, schedule: Schedule) -> Iterator[tuple[int, int, int, int, int]]:
-    """``(job, index, machine, start, end)`` of every operation, job by job in route order."""
-    job = instance.job.tolist()
-    first = instance.job_ptr.tolist()
-    rows = zip(
-        schedule.machine.tolist(), schedule.start.tolist(), schedule.end.tolist(), strict=True
-    )
-    for op, (machine, start, end) in enumerate(rows):
-        yield job[op], op - first[job[op]], machine, start, end
-
-
-def _schedule_record(instance: JobShop, schedule: Schedule) -> dict[str, Any]:
-    names = CSV_COLUMNS[1:]
-    return {
-        "operations": [
-            dict(zip(names, row, strict=True)) for row in operations(instance, schedule)
-        ]
-    }
-
-
-#: How each family's solution looks in JSON.
-_SOLUTION_RECORDS: dict[str, Callable[[Any, Any], dict[str, Any]]] = {"jobshop": _schedule_record}
-
-
-def solution_record(instance: Any, solution: Any) -> dict[str, Any]:
-    """The ``solution`` part of the JSON object."""
-    return _SOLUTION_RECORDS[instance.family](instance, solution)
+def solution_record(instance: Any, solution: Any, bound: int | None = None) -> dict[str, Any]:
+    """The ``solution`` part of the JSON object; bound: the best proven one, of the objective."""
+    return families.of(instance).record(instance, solution, bound)
 
 
 def record(instance: Any, result: Result[Any], *, keep_solution: bool = True) -> dict[str, Any]:
     """The JSON object of one result, keys in the documented order."""
     solution = None
     if keep_solution and result.solution is not None:
-        solution = solution_record(instance, result.solution)
+        solution = solution_record(instance, result.solution, result.bound)
     return {
         "schema_version": SCHEMA_VERSION,
         "instance": result.instance,
@@ -113,29 +81,20 @@ def json_line(record: dict[str, Any]) -> str:
     return json.dumps(record, separators=(", ", ": "), allow_nan=False) + "\n"
 
 
-def csv_rows(instance: JobShop, result: Result[Schedule]) -> str:
+def csv_rows(instance: Any, result: Result[Any]) -> str:
     """CSV rows of one result, without the header; none if it has no solution."""
     if result.solution is None:
         return ""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerows((result.instance, *row) for row in operations(instance, result.solution))
+    rows = families.of(instance).csv_rows(instance, result.solution)
+    writer.writerows((result.instance, *row) for row in rows)
     return buffer.getvalue()
 
 
-def csv_header() -> str:
-    """The first line of a CSV file."""
-    return ",".join(CSV_COLUMNS) + "\n"
-
-
-def percent(gap: float | None, digits: int = 2) -> str:
-    """*gap* as a percentage, ``-`` if it is None."""
-    return "-" if gap is None else f"{100 * gap:.{digits}f} %"
-
-
-def number(value: int | None) -> str:
-    """*value*, ``-`` if it is None."""
-    return "-" if value is None else str(value)
+def csv_header(family: str) -> str:
+    """The first line of a CSV file of *family*."""
+    return ",".join(("instance", *families.get(family).CSV_COLUMNS)) + "\n"
 
 
 def verdict(result: Result[Any], *, interrupted: bool = False) -> str:
@@ -167,48 +126,42 @@ def _finder(result: Result[Any]) -> str:
     return ""
 
 
-def shape(instance: JobShop) -> str:
+def shape(instance: Any) -> str:
     """The size in words."""
-    kind = "flexible job shop" if instance.is_flexible else "job shop"
-    return (
-        f"{kind}, {_count(instance.num_jobs, 'job')}, {_count(instance.num_machines, 'machine')}, "
-        f"{_count(instance.num_ops, 'operation')}"
-    )
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return families.of(instance).shape(instance)
 
 
 def summary(entry: Entry, *, interrupted: bool = False) -> str:
     """A short readable account of one result, newline at the end."""
-    result = entry.result
-    lines = [f"{result.instance}: {shape(entry.instance)}"]
+    result, family = entry.result, families.of(entry.instance)
+    lines = [f"{result.instance}: {family.shape(entry.instance)}"]
 
     def say(label: str, text: str) -> None:
         lines.append(f"  {label:<12}{text}".rstrip())
 
     say("status", verdict(result, interrupted=interrupted))
-    if result.objective is not None:
-        say("makespan", f"{result.objective:<8}{_finder(result)}")
-    if result.bound is not None:
-        gap = "" if result.gap is None else f"gap {percent(result.gap)}"
-        say("lower bound", f"{result.bound:<8}{gap}")
-    if entry.best_known is not None:
-        gap = "" if entry.gap_to_best is None else f"gap {percent(entry.gap_to_best)}"
-        say("best known", f"{entry.best_known:<8}{gap}")
+    for label, text in family.facts(entry.instance, result, entry.best_known, _finder(result)):
+        say(label, text)
     setup = f", after {result.setup_time:.1f} s of set-up" if result.setup_time >= 0.05 else ""
     say("time", f"{result.wall_time:.2f} s{setup}")
     say("method", f"{result.method}, seed {result.seed}")
+    lines += family.after(entry.instance, result)
     return "\n".join(lines) + "\n"
 
 
+def tables(entries: Sequence[Entry]) -> list[Table]:
+    """One table for each family, one row per result."""
+    kinds = dict.fromkeys(entry.result.family for entry in entries)
+    return [table([entry for entry in entries if entry.result.family == kind]) for kind in kinds]
+
+
 def table(entries: Sequence[Entry]) -> Table:
-    """One row per result, for several instances."""
+    """One row per result, for several instances of one family."""
     from rich.text import Text
 
+    family = families.of(entries[0].instance)
     with_best = any(entry.best_known is not None for entry in entries)
-    columns = ["instance", "size", "status", "makespan", "bound", "gap"]
+    columns = ["instance", "size", "status", *family.TABLE_COLUMNS]
     if with_best:
         columns += ["best known", "gap to best"]
     grid = plain_table([*columns, "seconds"], left={"instance", "size", "status"})
@@ -217,11 +170,9 @@ def table(entries: Sequence[Entry]) -> Table:
         best = [number(entry.best_known), percent(entry.gap_to_best)] if with_best else []
         cells = [
             result.instance,
-            f"{instance.num_jobs}x{instance.num_machines}",
+            family.size(instance),
             result.status.value,
-            number(result.objective),
-            number(result.bound),
-            percent(result.gap),
+            *family.cells(instance, result),
             *best,
             f"{result.wall_time:.2f}",
         ]

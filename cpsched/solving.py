@@ -4,39 +4,40 @@ from __future__ import annotations
 
 import threading
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cpsched import families
 from cpsched.errors import CheckError, InputError, MethodError, UnknownNameError
 from cpsched.incumbent import Incumbent
-from cpsched.jobshop.instance import JobShop
-from cpsched.jobshop.methods import METHODS, obstacle
 from cpsched.protocols import Callback, Limits, available_cores
 from cpsched.result import Result, Status, TracePoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from cpsched.jobshop.solution import Schedule
+    from cpsched.protocols import Instance
 
 _HEARTBEAT = 0.2
 #: Loading compiled kernels from their cache takes less than this many seconds.
 _CACHED_LOAD = 2.0
-_RULE = "rule:"
 
 
-def methods(instance: JobShop | None = None) -> list[str]:
+def methods(instance: Instance | None = None) -> list[str]:
     """Names of the methods that can solve *instance*, or of all methods."""
-    return [name for name in METHODS if instance is None or not obstacle(name, instance)]
+    if instance is None:
+        return list(dict.fromkeys(name for family in families.every() for name in family.METHODS))
+    family = families.of(instance)
+    return [name for name in family.METHODS if not family.obstacle(name, instance)]
 
 
 def check_method(method: str) -> None:
     """Raise UnknownNameError, with near misses, if no method has that name."""
-    if method not in METHODS:
-        raise UnknownNameError.of("method", method, METHODS)
+    known = {name for family in families.every() for name in family.METHODS}
+    if method not in known:
+        raise UnknownNameError.of("method", method, known)
 
 
-def check_supported(method: str, instance: JobShop) -> None:
+def check_supported(method: str, instance: Instance) -> None:
     """Raise MethodError, with the methods that can, if *method* cannot solve *instance*.
 
     UnknownNameError if no method has that name.
@@ -44,51 +45,56 @@ def check_supported(method: str, instance: JobShop) -> None:
     check_method(method)
     known = methods(instance)
     if method not in known:
-        reason = obstacle(method, instance) or f"cannot solve {instance.name}"
-        raise MethodError(f"method {method} {reason}; these can: {', '.join(known)}")
+        family = families.of(instance)
+        reason = family.obstacle(method, instance) if method in family.METHODS else ""
+        raise MethodError(
+            f"method {method} {reason or f'cannot solve {instance.name}'}; "
+            f"these can: {', '.join(known)}"
+        )
 
 
 def prepare(
     on_compile: Callable[[], None] | None = None,
     methods: Iterable[str] | None = None,
     *,
-    flexible: bool = True,
+    instances: Sequence[Instance] | None = None,
 ) -> float:
     """Load the kernels that *methods* (default: all) run, compiling them if their cache is cold.
 
     on_compile: called from another thread if it takes so long that they must be compiling;
-    flexible: False if every instance is a classic job shop, for which auto needs fewer.
+    instances: what will be solved, default anything; some need fewer kernels.
     Returns the seconds spent compiling, 0 if the cache was warm.
     """
-    names = list(METHODS if methods is None else methods)
+    names = None if methods is None else set(methods)
     start = time.perf_counter()
     timer = threading.Timer(_CACHED_LOAD, on_compile or (lambda: None))
     timer.daemon = True
     timer.start()
     try:
-        from cpsched.jobshop import bounds  # noqa: F401
         from cpsched.kernels import compiled_now
 
-        if any(name.startswith(_RULE) or (flexible and name == "auto") for name in names):
-            from cpsched.jobshop import dispatching  # noqa: F401
-        if not all(name.startswith(_RULE) for name in names):
-            from cpsched.jobshop import portfolio  # noqa: F401
+        for name in families.names():
+            members = [one for one in instances or () if one.family == name]
+            if instances is None or members:
+                family = families.get(name)
+                wanted = [one for one in family.METHODS if names is None or one in names]
+                family.prepare(wanted, None if instances is None else members)
     finally:
         timer.cancel()
     return time.perf_counter() - start if compiled_now() else 0.0
 
 
 def solve(
-    instance: JobShop,
+    instance: Instance,
     *,
     time_limit: float = 60.0,
     workers: int | None = None,
     seed: int = 0,
     method: str = "auto",
-    hint: Schedule | None = None,
+    hint: Any = None,
     stop: threading.Event | None = None,
     callback: Callback | None = None,
-) -> Result[Schedule]:
+) -> Result[Any]:
     """Solve *instance* and return the best solution found, checked, with what is proven.
 
     Parameters
@@ -122,21 +128,23 @@ def solve(
     """
     from cpsched.checking import check
 
-    if not isinstance(instance, JobShop):
+    known = {family.INSTANCE for family in families.every()}
+    if type(instance) not in known:
+        kinds = " or a ".join(sorted(kind.__name__ for kind in known)[::-1])
         raise InputError(
-            "the instance must be a JobShop, such as cpsched.read(name or path) returns, "
+            f"the instance must be a {kinds}, such as cpsched.read(name or path) returns, "
             f"not the {type(instance).__name__} {instance!r:.60}"
         )
     check_supported(method, instance)
     limits = Limits(time_limit, available_cores() if workers is None else workers, seed)
-    setup_time = prepare(methods=[method], flexible=instance.is_flexible)
-    incumbent: Incumbent[Schedule] = Incumbent(limits.time_limit, stop)
+    setup_time = prepare(methods=[method], instances=[instance])
+    incumbent: Incumbent[Any] = Incumbent(limits.time_limit, stop)
     if hint is not None:
         report = check(instance, hint)
         if report.objective is None or not report.ok:
             raise InputError(f"the hint is no solution of {instance.name}: {report.violations[0]}")
         incumbent.offer(report.objective, hint, "hint")
-    thread = _start(instance, limits, method, incumbent)
+    thread = families.of(instance).start(instance, limits, method, incumbent)
     try:
         _watch(incumbent, thread, callback)
     except KeyboardInterrupt:
@@ -168,21 +176,6 @@ def solve(
         setup_time=setup_time,
         reason=incumbent.reason,
     )
-
-
-def _start(
-    instance: JobShop, limits: Limits, method: str, incumbent: Incumbent[Schedule]
-) -> threading.Thread:
-    if method.startswith(_RULE):
-        from cpsched.jobshop import dispatching
-
-        name = method.removeprefix(_RULE)
-        return incumbent.run(
-            partial(dispatching.follow, instance, limits, name, method, incumbent)
-        )
-    from cpsched.jobshop import portfolio
-
-    return portfolio.start(instance, limits, method, incumbent)
 
 
 def _watch(incumbent: Incumbent[Any], thread: threading.Thread, callback: Callback | None) -> None:

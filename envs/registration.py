@@ -17,3 +17,5 @@ def register_all() -> None:
                 entry_point=f"cpsched.envs.construct:{environment}",
                 vector_entry_point=f"cpsched.envs.vector:{batch}",
             )
+    if "cpsched/Move-v0" not in registry:
+        register(id="cpsched/Move-v0", entry_point="cpsched.envs.move:MoveEnv")

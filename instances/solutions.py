@@ -67,7 +67,7 @@ def parse_result(data: bytes, source: str, instance: JobShop) -> tuple[dict[str,
         if len(data) > MAX_BYTES:
             raise files.too_large(len(data), MAX_BYTES)
         content = text.decode(data)
-        if content.lstrip().startswith(csv_header().strip()):
+        if content.lstrip().startswith(csv_header(instance.family).strip()):
             raise InputError(
                 "this is the CSV of a result; the JSON is needed (cpsched solve -o FILE.json)"
             )

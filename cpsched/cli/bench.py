@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cpsched import report
+from cpsched import families, report
 from cpsched.cli.files import OutputFile
 from cpsched.cli.interrupt import stop_on_signal
 from cpsched.cli.sources import best_known, expand, is_shipped, read_instances
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cpsched.bench import Case, Record, Row, Run, RunFile
-    from cpsched.jobshop.instance import JobShop
+    from cpsched.protocols import Instance
 
 
 def register(app: typer.Typer) -> None:
@@ -101,7 +101,7 @@ def _cases(sources: Sequence[str], output: str) -> list[Case]:
 
     sets = library.sets()
     set_of = {name: group for group, names in sets.items() for name in names}
-    shops: list[JobShop] = []
+    shops: list[Instance] = []
     for source in sources:
         if source in sets:
             shops.extend(library.load(name) for name in sets[source])
@@ -141,7 +141,8 @@ def _execute(
     notes = Console(stderr=True, quiet=quiet, highlight=False)
     done: list[tuple[Run, Record]] = []
     with stop_on_signal() as stop:
-        load_kernels(notes, {run.method for run in plan})
+        instances = [run.case.instance for run in plan]
+        load_kernels(notes, {run.method for run in plan}, instances)
         runs = benchmark.execute(plan, file, keep_solutions=keep_solutions, stop=stop)
         while True:
             try:
@@ -152,10 +153,12 @@ def _execute(
                 return done, str(error)
             done.append((run, record))
             if is_new:
+                family = families.of(run.case.instance)
+                objective = family.objective_text(run.case.instance, record["objective"])
                 notes.print(
                     f"[{len(done)}/{len(plan)}] {record['instance']} {run.method} "
-                    f"seed {run.limits.seed}: {record['status']}, makespan "
-                    f"{report.number(record['objective'])}, gap to best "
+                    f"seed {run.limits.seed}: {record['status']}, "
+                    f"{family.OBJECTIVE} {objective}, gap to best "
                     f"{report.percent(record['gap_to_best'])}, {record['wall_time_s']:.2f} s",
                     markup=False,
                     soft_wrap=True,

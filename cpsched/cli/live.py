@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.control import Control
 from rich.segment import ControlType
 from rich.text import Text
 
-from cpsched import report
+from cpsched import families, report
+from cpsched.protocols import Instance
 from cpsched.result import TracePoint
 
 _START_OF_LINE = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
 
 
-def load_kernels(notes: Console, methods: Iterable[str], *, flexible: bool = True) -> float:
-    """Load the kernels of *methods*; say on *notes* if they must compile; return the seconds."""
+def load_kernels(notes: Console, methods: Iterable[str], instances: Sequence[Instance]) -> float:
+    """Load what *methods* run on *instances*; say so if it must compile; return the seconds."""
     from cpsched import solving
 
     return solving.prepare(
@@ -25,7 +26,7 @@ def load_kernels(notes: Console, methods: Iterable[str], *, flexible: bool = Tru
             "compiling the kernels: once after installation, some ten seconds"
         ),
         methods=methods,
-        flexible=flexible,
+        instances=instances,
     )
 
 
@@ -38,6 +39,8 @@ class LiveLine:
     Parameters
     ----------
     label
+        What is shown before it.
+    instance
         What is being solved.
     time_limit
         Seconds, shown beside the time used.
@@ -48,9 +51,17 @@ class LiveLine:
     """
 
     def __init__(
-        self, label: str, time_limit: float, console: Console, *, enabled: bool = True
+        self,
+        label: str,
+        instance: Instance,
+        time_limit: float,
+        console: Console,
+        *,
+        enabled: bool = True,
     ) -> None:
-        self._label = label
+        self._label = label + instance.name
+        self._instance = instance
+        self._family = families.of(instance)
         self._limit = time_limit
         self._console = console
         self._enabled = enabled and console.is_terminal
@@ -77,8 +88,11 @@ class LiveLine:
         gap = None
         if point.objective is not None and point.bound is not None:
             gap = (point.objective - point.bound) / max(1, point.objective)
+        family = self._family
         return (
-            f"{self._label}  makespan {report.number(point.objective)}"
-            f"  bound {report.number(point.bound)}  gap {report.percent(gap)}"
+            f"{self._label}  {family.OBJECTIVE} "
+            f"{family.objective_text(self._instance, point.objective)}"
+            f"  bound {family.objective_text(self._instance, point.bound)}"
+            f"  gap {report.percent(gap)}"
             f"  {point.seconds:.1f} of {self._limit:g} s"
         )

@@ -7,11 +7,11 @@ import sys
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cpsched import report
+from cpsched import families, report
 from cpsched.cli.files import OutputFile, emit
 from cpsched.cli.interrupt import stop_on_signal
 from cpsched.cli.sources import STDIN, best_known, expand, read_bytes, read_instances
@@ -23,8 +23,7 @@ from cpsched.result import Status
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cpsched.jobshop.instance import JobShop
-    from cpsched.jobshop.solution import Schedule
+    from cpsched.protocols import Instance
     from cpsched.result import Result
 
 
@@ -122,8 +121,8 @@ def solve(
 class Task:
     """Everything a run needs, read and checked before the first solve."""
 
-    instances: list[JobShop]
-    hints: list[Schedule | None]
+    instances: list[Instance]
+    hints: list[Any]
     limits: Limits
     method: str
     results: OutputFile | None
@@ -165,7 +164,7 @@ class Task:
             _reject_equal_names(instances, sources)
         for instance in instances:
             solving.check_supported(method, instance)
-        hints: list[Schedule | None] = [None] * len(instances)
+        hints: list[Any] = [None] * len(instances)
         if hint is not None:
             from cpsched.instances.solutions import MAX_BYTES
 
@@ -174,7 +173,7 @@ class Task:
         return cls(instances, hints, limits, method, results, picture)
 
 
-def _reject_equal_names(instances: Sequence[JobShop], sources: Sequence[str]) -> None:
+def _reject_equal_names(instances: Sequence[Instance], sources: Sequence[str]) -> None:
     """InputError if results in a file could not be told apart; one source per instance."""
     seen: dict[str, str] = {}
     for instance, source in zip(instances, sources, strict=True):
@@ -186,7 +185,7 @@ def _reject_equal_names(instances: Sequence[JobShop], sources: Sequence[str]) ->
         seen[instance.name] = source
 
 
-def _read_hint(data: bytes, source: str, instance: JobShop) -> Schedule:
+def _read_hint(data: bytes, source: str, instance: Instance) -> Any:
     from cpsched.checking import check
     from cpsched.instances.solutions import parse_solution
 
@@ -225,16 +224,15 @@ def _solve_all(task: Task, stop: threading.Event, notes: Console) -> Iterator[re
     from cpsched import solving
     from cpsched.cli.live import LiveLine, load_kernels
 
-    flexible = any(instance.is_flexible for instance in task.instances)
-    setup = load_kernels(notes, [task.method], flexible=flexible)
+    setup = load_kernels(notes, [task.method], task.instances)
     limits, total = task.limits, len(task.instances)
     for position, (instance, hint) in enumerate(zip(task.instances, task.hints, strict=True)):
         if stop.is_set():
             return
         prefix = f"[{position + 1}/{total}] " if total > 1 else ""
-        line = LiveLine(prefix + instance.name, limits.time_limit, notes, enabled=not notes.quiet)
+        line = LiveLine(prefix, instance, limits.time_limit, notes, enabled=not notes.quiet)
         try:
-            result: Result[Schedule] = solving.solve(
+            result: Result[Any] = solving.solve(
                 instance,
                 time_limit=limits.time_limit,
                 workers=limits.workers,
@@ -248,10 +246,12 @@ def _solve_all(task: Task, stop: threading.Event, notes: Console) -> Iterator[re
             line.clear()
         if position == 0:
             result = replace(result, setup_time=max(result.setup_time, setup))
+        family = families.of(instance)
         if total > 1:
             notes.print(
-                f"{prefix}{instance.name}: {result.status.value}, makespan "
-                f"{report.number(result.objective)}, bound {report.number(result.bound)}, "
+                f"{prefix}{instance.name}: {result.status.value}, {family.OBJECTIVE} "
+                f"{family.objective_text(instance, result.objective)}, bound "
+                f"{family.objective_text(instance, result.bound)}, "
                 f"{result.wall_time:.2f} s",
                 markup=False,
                 soft_wrap=True,
@@ -281,14 +281,15 @@ def _save(task: Task, entries: Sequence[report.Entry]) -> dict[OutputFile, str]:
 def _results(file: OutputFile, entries: Sequence[report.Entry]) -> str:
     if file.suffix == ".csv":
         rows = [report.csv_rows(entry.instance, entry.result) for entry in entries]
-        return report.csv_header() + "".join(rows)
+        return report.csv_header(entries[0].result.family) + "".join(rows)
     return "".join(report.json_line(report.record(e.instance, e.result)) for e in entries)
 
 
 def _picture(file: OutputFile, entries: Sequence[report.Entry]) -> bytes:
     from cpsched import plot
 
-    figure = plot.gantt_of_result(entries[0].instance, entries[0].result)
+    instance, result = entries[0].instance, entries[0].result
+    figure = families.function(families.of(instance).PLOT)(instance, result)
     return plot.render(figure, file.suffix.removeprefix("."))
 
 
@@ -300,7 +301,8 @@ def _print_text(
     interrupted: bool,
 ) -> None:
     if len(entries) > 1:
-        print_table(report.table(entries))
+        for table in report.tables(entries):
+            print_table(table)
     for entry in entries if len(entries) == 1 else ():
         emit(report.summary(entry, interrupted=interrupted), None)
     for label, file in (("written", task.results), ("picture", task.picture)):
@@ -309,7 +311,8 @@ def _print_text(
         if file is not None and expected and file not in unsaved:
             emit(f"  {label:<12}{file.path}\n", None)
     if task.picture is None and len(entries) == 1 and entries[0].result.solution is not None:
-        emit("  picture     add --plot FILE.png for a Gantt chart\n", None)
+        picture = families.of(entries[0].instance).PICTURE
+        emit(f"  picture     add --plot FILE.png for a {picture}\n", None)
 
 
 def _explain(task: Task, entries: Sequence[report.Entry], unsaved: Sequence[str]) -> int:

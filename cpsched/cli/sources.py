@@ -13,7 +13,7 @@ from cpsched.errors import InputError
 from cpsched.instances import files, library
 
 if TYPE_CHECKING:
-    from cpsched.jobshop.instance import JobShop
+    from cpsched.protocols import Instance
 
 STDIN = "-"
 
@@ -45,14 +45,14 @@ def _holds_results(path: str) -> bool:
         return False
 
 
-def read_instances(sources: Sequence[str], input_format: str | None = None) -> list[JobShop]:
+def read_instances(sources: Sequence[str], input_format: str | None = None) -> list[Instance]:
     """Read every source, in order; a folder gives its files, ``-`` is standard input.
 
     Raises InputError for the first source that cannot be used.
     """
     if sum(source == STDIN for source in sources) > 1:
         raise InputError("- (standard input) is given twice")
-    found: list[JobShop] = []
+    found: list[Instance] = []
     for source in expand(sources):
         if source == STDIN:
             data = _read_stdin(instances.MAX_BYTES)
@@ -81,12 +81,12 @@ def _read_stdin(limit: int) -> bytes:
         raise InputError(f"cannot be read: {error.strerror or error}", source="<stdin>") from None
 
 
-def is_shipped(instance: JobShop) -> bool:
+def is_shipped(instance: Instance) -> bool:
     """Whether *instance* is a shipped one: a file may carry a classic's name, other numbers."""
     return instance.name in library.names() and library.load(instance.name) == instance
 
 
-def best_known(instance: JobShop) -> int | None:
+def best_known(instance: Instance) -> int | None:
     """Best objective in the literature, if *instance* is a shipped one."""
     bounds = library.best_known(instance.name) if is_shipped(instance) else None
     return None if bounds is None else bounds.upper

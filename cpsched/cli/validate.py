@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from cpsched import families
 from cpsched.cli.sources import STDIN, read_bytes, read_instances
 from cpsched.errors import InputError
 from cpsched.instances.formats.native import describe
+from cpsched.protocols import Instance
 from cpsched.result import Status
 
 #: Violations printed; a wrong file can break every rule at once.
@@ -62,14 +64,16 @@ def validate(
         raise InputError(f"one instance is checked at a time, not {len(shops)}", source=instance)
     shop = shops[0]
     data, source = read_bytes(solution, MAX_BYTES)
-    record, schedule = parse_result(data, source, shop)
-    verdict = check(shop, schedule)
-    problems = [*verdict.violations, *false_statements(record, shop.name, verdict.objective)]
+    record, found = parse_result(data, source, shop)
+    verdict = check(shop, found)
+    family = families.of(shop)
+    problems = [*verdict.violations, *false_statements(record, shop, verdict.objective)]
     if not problems:
-        typer.echo(f"{shop.name}: valid, makespan {verdict.objective}")
+        typer.echo(f"{shop.name}: valid, {family.OBJECTIVE} {verdict.objective}")
         return
     count = "1 violation" if len(problems) == 1 else f"{len(problems)} violations"
-    typer.echo(f"{shop.name}: invalid, makespan {schedule.makespan}, {count}")
+    value = family.value(shop, found)
+    typer.echo(f"{shop.name}: invalid, {family.OBJECTIVE} {value}, {count}")
     for problem in problems[:_SHOWN]:
         typer.echo(f"  {problem}")
     if len(problems) > _SHOWN:
@@ -78,34 +82,34 @@ def validate(
     raise typer.Exit(1)
 
 
-def false_statements(record: dict[str, Any], name: str, makespan: int | None) -> list[str]:
-    """What a result says that its schedule denies; keys that are not there say nothing.
+def false_statements(record: dict[str, Any], instance: Instance, value: int | None) -> list[str]:
+    """What a result says that its solution denies; keys that are not there say nothing.
 
-    name: of the instance; makespan: of the schedule, or None if it breaks a rule.
+    value: objective of the solution, or None if it breaks a rule.
     """
     found = []
+    name, family = instance.name, families.of(instance)
+    truth = f"the {family.SOLUTION}'s {family.OBJECTIVE} is {value}"
     stated = record.get("instance", name)
     # Standard input gives an instance no name of its own.
     if stated != name and _STDIN_NAME not in (stated, name):
         found.append(f"the result is for instance {_shown(stated)}, not {name}")
-    if makespan is None:
+    if value is None:
         return found
-    objective = record.get("objective", makespan)
-    if not _is_number(objective) or objective != makespan:
-        found.append(
-            f"the stated objective is {_shown(objective)}, the schedule's makespan is {makespan}"
-        )
+    objective = record.get("objective", value)
+    if not _is_number(objective) or objective != value:
+        found.append(f"the stated objective is {_shown(objective)}, {truth}")
     bound, status = record.get("bound"), record.get("status")
     if bound is not None and not _is_number(bound):
         found.append(f"the stated bound is {_shown(bound)}, not a number")
-    elif bound is not None and bound > makespan:
-        found.append(f"the stated bound is {bound}, the schedule's makespan is {makespan}")
-    elif status == Status.OPTIMAL and "bound" in record and bound != makespan:
+    elif bound is not None and bound > value:
+        found.append(f"the stated bound is {bound}, {truth}")
+    elif status == Status.OPTIMAL and "bound" in record and bound != value:
         found.append(
-            f"the status is optimal, but the stated bound is {_shown(bound)}, not {makespan}"
+            f"the status is optimal, but the stated bound is {_shown(bound)}, not {value}"
         )
     if status in (Status.INFEASIBLE, Status.UNKNOWN):
-        found.append(f"the status is {status}, but there is a schedule")
+        found.append(f"the status is {status}, but there is a {family.SOLUTION}")
     return found
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cpsched import report
+from cpsched.jobshop.family import csv_rows
 from cpsched.jobshop.solution import Schedule
 from cpsched.result import Result, Status, TracePoint
 
@@ -159,7 +160,7 @@ def fields_of(result: Result[Schedule]) -> dict[str, object]:
 
 
 def test_operations_carry_job_and_index(tiny: JobShop, solved: Result[Schedule]) -> None:
-    assert list(report.operations(tiny, solved.solution)) == [
+    assert list(csv_rows(tiny, solved.solution)) == [
         (0, 0, 0, 0, 3),
         (0, 1, 1, 3, 5),
         (1, 0, 1, 0, 2),
@@ -169,7 +170,7 @@ def test_operations_carry_job_and_index(tiny: JobShop, solved: Result[Schedule])
 
 def test_csv_round_trips_a_name_with_a_comma(tiny: JobShop, solved: Result[Schedule]) -> None:
     named = Result(**{**fields_of(solved), "instance": 'a,"b"'})
-    text = report.csv_header() + report.csv_rows(tiny, named)
+    text = report.csv_header("jobshop") + report.csv_rows(tiny, named)
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 4
     assert rows[3] == {

@@ -1,19 +1,12 @@
-"""Gantt chart of a job-shop schedule: one row per machine, one colour per job.
-
-matplotlib (the extra ``plot``) is imported only when something is drawn, through ``Figure``
-objects: no display, no global state.
-"""
+"""Gantt chart of a job-shop schedule: one row per machine, one colour per job."""
 
 from __future__ import annotations
 
-import importlib.util
-import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from cpsched.errors import InputError
+from cpsched.plot.common import INK, ROW, FloatArray, rectangles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,16 +16,8 @@ if TYPE_CHECKING:
     from cpsched.jobshop.solution import Schedule
     from cpsched.result import Result
 
-FloatArray = npt.NDArray[np.float64]
-
-#: File types, by suffix without the dot.
-FORMATS = ("png", "svg")
-
 #: Up to this many jobs are told apart by a palette of distinct hues, more by a colour map.
 _PALETTE_JOBS = 10
-
-#: Pixels per inch of a PNG: keeps 7-point labels sharp at 2,400 pixels of width at most.
-_DPI = 150
 
 #: Bars beyond this number become one bitmap inside an SVG: half a million path nodes are
 #: more than a browser wants to draw.
@@ -41,17 +26,7 @@ _MAX_VECTOR_BARS = 20_000
 #: Labels beyond this number cost seconds and cannot be read anyway.
 _MAX_LABELS = 1_000
 
-_INK = "#1f2328"
 _BOUND = "#b3261e"
-_ROW = "#eef0f2"
-
-
-def require_matplotlib() -> None:
-    """Raise InputError if matplotlib is not installed."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise InputError(
-            "a plot needs matplotlib, which is not installed: pip install 'cpsched[plot]'"
-        )
 
 
 def gantt(
@@ -86,7 +61,7 @@ def gantt(
     if status is not None:
         facts.append(status)
     # parse_math: a name with two dollar signs is not a formula
-    axes.set_title("  ·  ".join(facts), loc="left", pad=22, color=_INK, parse_math=False)
+    axes.set_title("  ·  ".join(facts), loc="left", pad=22, color=INK, parse_math=False)
     return figure
 
 
@@ -95,18 +70,6 @@ def gantt_of_result(instance: JobShop, result: Result[Schedule]) -> Figure:
     if result.solution is None:
         raise ValueError(f"{result.instance}: there is no solution to draw")
     return gantt(instance, result.solution, bound=result.bound, status=result.status.value)
-
-
-def render(figure: Figure, file_format: str) -> bytes:
-    """*figure* as the content of a file of one of ``FORMATS``; InputError if it is too much."""
-    buffer = io.BytesIO()
-    # Date: equal charts give equal files.
-    metadata: dict[str, Any] = {"Date": None} if file_format == "svg" else {}
-    try:
-        figure.savefig(buffer, format=file_format, dpi=_DPI, metadata=metadata)
-    except (ValueError, OverflowError) as error:  # what the back ends raise
-        raise InputError(f"the chart cannot be drawn: {error}") from error
-    return buffer.getvalue()
 
 
 def job_colors(num_jobs: int) -> FloatArray:
@@ -138,10 +101,10 @@ def _draw_bars(
     # Rows thinner than 0.1 inch have no room for a gap between them.
     half = 0.40 if row_inches > 0.1 else 0.5
     ends = np.full(num_machines, schedule.makespan)
-    rows: Any = _rectangles(np.zeros(num_machines), ends, np.arange(num_machines), half)
-    axes.add_collection(PolyCollection(rows, facecolors=_ROW, linewidths=0, zorder=1))
+    rows: Any = rectangles(np.zeros(num_machines), ends, np.arange(num_machines), half)
+    axes.add_collection(PolyCollection(rows, facecolors=ROW, linewidths=0, zorder=1))
     real = schedule.end > schedule.start
-    bars: Any = _rectangles(schedule.start[real], schedule.end[real], schedule.machine[real], half)
+    bars: Any = rectangles(schedule.start[real], schedule.end[real], schedule.machine[real], half)
     per_machine = instance.num_ops / num_machines
     edge = 0.6 if per_machine <= 15 else 0.25 if per_machine <= 150 else 0.0
     axes.add_collection(
@@ -154,19 +117,6 @@ def _draw_bars(
             zorder=2,
         )
     )
-
-
-def _rectangles(
-    left: npt.ArrayLike, right: npt.ArrayLike, row: npt.ArrayLike, half: float
-) -> FloatArray:
-    """Corners, shape (len(left), 4, 2)."""
-    left, right, row = (np.asarray(values, dtype=np.float64) for values in (left, right, row))
-    corners = np.empty((len(left), 4, 2))
-    corners[:, [0, 3], 0] = left[:, None]
-    corners[:, [1, 2], 0] = right[:, None]
-    corners[:, :2, 1] = (row - half)[:, None]
-    corners[:, 2:, 1] = (row + half)[:, None]
-    return corners
 
 
 def _draw_labels(
@@ -225,16 +175,16 @@ def _draw_marks(axes: Axes, makespan: int, bound: int | None) -> None:
         axes.axvline(position, color="white", linewidth=3.2, alpha=0.85, zorder=4)
         axes.axvline(position, color=color, linewidth=1.5, linestyle=dashes, zorder=5)
 
-    line(makespan, _INK, "solid")
+    line(makespan, INK, "solid")
     if bound is None or bound == makespan:
         suffix = "" if bound is None else " = lower bound"
-        name(makespan, f"makespan {makespan}{suffix}", "right", _INK)
+        name(makespan, f"makespan {makespan}{suffix}", "right", INK)
         return
     line(bound, _BOUND, (0, (4, 2)))
     # Two names on one line need room: the left one ends at its line, the right one at its own.
     span = axes.get_xlim()[1]
     close = makespan - bound < 0.14 * span
-    name(makespan, f"makespan {makespan}", "left" if close else "right", _INK)
+    name(makespan, f"makespan {makespan}", "left" if close else "right", INK)
     name(bound, f"lower bound {bound}", "right", _BOUND)
 
 

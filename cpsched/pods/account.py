@@ -1,0 +1,247 @@
+"""A placement as JSON and as words for the person on call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cpsched.pods import objective
+from cpsched.pods.objective import Goal
+from cpsched.words import count
+
+if TYPE_CHECKING:
+    from cpsched.pods.instance import BoolArray, Cluster
+    from cpsched.pods.plan import Plan
+    from cpsched.pods.solution import Placement
+    from cpsched.result import Result
+
+#: Lines of a plan and of unplaced pods that a summary shows; JSON holds all.
+MAX_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    """One stage: its value, the best proven lower bound, whether nothing better exists."""
+
+    stage: objective.Stage
+    value: int
+    bound: int
+    proven: bool
+
+
+def stage_rows(cluster: Cluster, placement: Placement, bound: int | None) -> list[StageRow]:
+    """Every stage of *placement*; bound: of the objective, None for none.
+
+    A stage is proven if it and all before it have reached their bounds: its bound takes the
+    stages before it as the best they can be.
+    """
+    values = objective.values(cluster, placement.node)
+    lower = objective.digits(cluster, bound) if bound is not None else (0,) * len(values)
+    rows = []
+    proven = True
+    for stage, value, least in zip(objective.stages(cluster), values, lower, strict=True):
+        if not proven:
+            # After a stage that is open, a digit bounds nothing that this stage has to keep to.
+            least = min(least, value)
+        proven = proven and value == least
+        rows.append(StageRow(stage, value, least, proven))
+    return rows
+
+
+def moved(cluster: Cluster, placement: Placement) -> BoolArray:
+    """Shape (num_pods,): running pods that end on another node."""
+    node = placement.node
+    return np.asarray(cluster.running & (node >= 0) & (node != cluster.node))
+
+
+def evicted(cluster: Cluster, placement: Placement) -> BoolArray:
+    """Shape (num_pods,): running pods that end without a place."""
+    return np.asarray(cluster.running & (placement.node < 0))
+
+
+def plan_of(cluster: Cluster, placement: Placement) -> Plan:
+    """The plan that leads to *placement*; NoPlanError if there is none."""
+    from cpsched.pods.plan import make_plan
+
+    return make_plan(cluster, placement)
+
+
+def record(cluster: Cluster, placement: Placement, bound: int | None) -> dict[str, Any]:
+    """The ``solution`` part of the JSON object, as ``docs/result-schema.md`` has it."""
+    rows = stage_rows(cluster, placement, bound)
+    tiers = []
+    for row in rows:
+        if row.stage.goal is Goal.UNPLACED:
+            members = cluster.priority == row.stage.priority
+            total = int(members.sum())
+            tiers.append(
+                {
+                    "priority": row.stage.priority,
+                    "pods": total,
+                    "placed_before": int((members & cluster.running).sum()),
+                    "placed": total - row.value,
+                    "bound": total - row.bound,
+                    "proven": row.proven,
+                }
+            )
+    costs = [row for row in rows if row.stage.goal is Goal.DISRUPTION]
+    names = (*cluster.nodes, None)  # -1 is the last
+    return {
+        "tiers": tiers,
+        "moved": int(moved(cluster, placement).sum()),
+        "evicted": int(evicted(cluster, placement).sum()),
+        "disruption": sum(row.value for row in costs),
+        "disruption_bound": sum(row.bound for row in costs),
+        "disruption_proven": all(row.proven for row in rows),
+        "placements": {
+            pod: names[node]
+            for pod, node in zip(cluster.pods, placement.node.tolist(), strict=True)
+        },
+        "unplaced": [
+            {"pod": cluster.pods[pod], "reason": reason}
+            for pod, reason in unplaced(cluster, placement)
+        ],
+        "plan": [
+            {
+                "action": step.action.value,
+                "pod": cluster.pods[step.pod],
+                "node": cluster.nodes[step.node],
+                "from": None if step.source is None else cluster.nodes[step.source],
+                "cost": step.cost,
+                "reason": step.reason,
+            }
+            for step in plan_of(cluster, placement).steps
+        ],
+    }
+
+
+def unplaced(cluster: Cluster, placement: Placement) -> list[tuple[int, str]]:
+    """Pods without a place and why, in order of priority, then arrival."""
+    pods = np.flatnonzero(placement.node < 0)
+    order = pods[np.argsort(-cluster.priority[pods], kind="stable")].tolist()
+    return [(pod, _why(cluster, placement, pod)) for pod in order]
+
+
+def _why(cluster: Cluster, placement: Placement, pod: int) -> str:
+    if cluster.held[pod]:
+        return cluster.held[pod]
+    open_nodes = cluster.allowed[cluster.profile[pod]]
+    if not open_nodes.any():
+        return "no node is allowed for it"
+    request = cluster.request[pod]
+    large = (request > cluster.allocatable) & (request > 0)
+    if large[open_nodes].any(axis=1).all():
+        return "larger than any node that is allowed for it"
+    free = cluster.allocatable - cluster.usage_of(placement.node)
+    short = ((request > free) & (request > 0))[open_nodes]
+    full = short.any(axis=1)
+    if not full.all():
+        return f"a rule keeps it off {int((~full).sum())} nodes with room"
+    words = [
+        f"{cluster.resources[r]} on {int(short[:, r].sum())}"
+        for r in np.flatnonzero(short.any(axis=0)).tolist()
+    ]
+    return f"no node with room is left: of {count(len(short), 'node')}, {', '.join(words)} short"
+
+
+def objective_text(cluster: Cluster, total: int | None) -> str:
+    """Unplaced pods by tier, highest first, and the cost of moves and evictions."""
+    if total is None:
+        return "-"
+    values = objective.digits(cluster, total)
+    stages = objective.stages(cluster)
+    lost = "/".join(
+        str(value)
+        for stage, value in zip(stages, values, strict=True)
+        if stage.goal is Goal.UNPLACED
+    )
+    cost = sum(
+        value for stage, value in zip(stages, values, strict=True) if stage.goal is Goal.DISRUPTION
+    )
+    return f"{lost or 0} unplaced, cost {cost}"
+
+
+def facts(
+    cluster: Cluster, result: Result[Placement], best_known: int | None, found: str
+) -> list[tuple[str, str]]:
+    """What is placed in each tier, what it costs, and whether anything better exists."""
+    del best_known
+    if result.solution is None:
+        return []
+    lines = []
+    rows = stage_rows(cluster, result.solution, result.bound)
+    for row in rows:
+        if row.stage.goal is not Goal.UNPLACED:
+            continue
+        members = cluster.priority == row.stage.priority
+        total, before = int(members.sum()), int((members & cluster.running).sum())
+        best = (
+            "proven: no more is possible"
+            if row.proven
+            else f"at most {total - row.bound} possible"
+        )
+        text = f"{total - row.value} of {count(total, 'pod')} placed (now {before}); {best}"
+        lines.append((f"priority {row.stage.priority}", text))
+    costs = [row for row in rows if row.stage.goal is Goal.DISRUPTION]
+    cost, least = sum(row.value for row in costs), sum(row.bound for row in costs)
+    proven = all(row.proven for row in rows)
+    best = "proven: no cheaper way exists" if proven else f"at least {least}"
+    moves, evictions = moved(cluster, result.solution), evicted(cluster, result.solution)
+    lines.append(
+        (
+            "disruption",
+            f"{count(int(moves.sum()), 'pod')} moved, {int(evictions.sum())} evicted for good, "
+            f"cost {cost}; {best}",
+        )
+    )
+    lines.append(("answer", found))
+    return lines
+
+
+def after(cluster: Cluster, result: Result[Placement]) -> list[str]:
+    """What stays pending and why, and the plan step by step."""
+    if result.solution is None:
+        return []
+    lines: list[str] = []
+    left = unplaced(cluster, result.solution)
+    if left:
+        lines.append(f"\nwithout a place: {count(len(left), 'pod')}")
+        width = max(len(cluster.pods[pod]) for pod, _ in left[:MAX_LINES])
+        for pod, why in left[:MAX_LINES]:
+            lines.append(f"  {cluster.pods[pod]:<{width}}  {why}")
+        if len(left) > MAX_LINES:
+            lines.append(f"  and {len(left) - MAX_LINES} more (--format json lists all)")
+    steps = plan_of(cluster, result.solution).steps
+    if not steps:
+        lines.append("\nplan: nothing to do")
+        return lines
+    lines.append(f"\nplan: {count(len(steps), 'step')}, in this order")
+    digits = len(str(min(len(steps), MAX_LINES)))
+    for number, step in enumerate(steps[:MAX_LINES], start=1):
+        pod, node = cluster.pods[step.pod], cluster.nodes[step.node]
+        cost = f" (cost {step.cost})" if step.cost else ""
+        direction = "on" if step.action.value == "bind" else "from"
+        words = f"{step.action.value} {pod} {direction} {node}{cost}"
+        lines.append(f"  {number:>{digits}}  {words}: {step.reason}".rstrip(": "))
+    if len(steps) > MAX_LINES:
+        lines.append(f"  and {len(steps) - MAX_LINES} more (--output plan.json holds all)")
+    return lines
+
+
+def cells(cluster: Cluster, result: Result[Placement]) -> list[str]:
+    """Pods without a place now, after, and at least; moved, evicted, stages proven."""
+    before = str(int((~cluster.running).sum()))
+    if result.solution is None:
+        return [before, "-", "-", "-", "-", "-"]
+    rows = stage_rows(cluster, result.solution, result.bound)
+    lost = [row for row in rows if row.stage.goal is Goal.UNPLACED]
+    return [
+        before,
+        str(sum(row.value for row in lost)),
+        str(sum(row.bound for row in lost)),
+        str(int(moved(cluster, result.solution).sum())),
+        str(int(evicted(cluster, result.solution).sum())),
+        f"{sum(row.proven for row in rows)} of {len(rows)}",
+    ]

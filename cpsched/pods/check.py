@@ -1,0 +1,248 @@
+"""The rules of pod packing, stated against the instance alone, without any solver.
+
+What stays is let be: rules are asked of *arrivals*, pods placed on a node where they do not run
+now. After the final state, the way there is judged: a plan that executes it must exist.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from cpsched.pods.objective import objective
+from cpsched.pods.plan import NoPlanError, PlanError, make_plan, simulate
+from cpsched.result import CheckReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cpsched.pods.instance import Affinity, BoolArray, Cluster, Conflict, IntArray, Spread
+    from cpsched.pods.solution import Placement
+
+#: Sentences per broken rule; the rest is counted.
+MAX_VIOLATIONS_PER_RULE = 20
+
+
+def check(cluster: Cluster, placement: Placement) -> CheckReport:
+    """Check every rule of pod packing and recompute the objective.
+
+    The rules: one entry for each pod, a node or -1; held pods stay, or stay pending; arrivals
+    come to nodes their profile allows; a node with an arrival that requests a resource is not
+    beyond its allocatable amount of it; no arrival shares a domain with a pod it conflicts with;
+    arriving holders of an affinity find a target; a domain to which a holder of a spread comes is
+    within the skew; no disruption budget is exceeded; pods of ``preemptionPolicy: Never`` take no
+    room from running pods; and there is a plan: an order of evictions and bindings that never
+    breaks a rule on the way and ends in *placement*.
+    """
+    node = placement.node
+    if node.shape != (cluster.num_pods,):
+        sentence = f"the placement has shape {node.shape}, not {(cluster.num_pods,)}"
+        return CheckReport(None, (f"{sentence}: one entry per pod",))
+    outside = np.flatnonzero((node < -1) | (node >= cluster.num_nodes))
+    found = tuple(
+        _report(
+            outside,
+            lambda pod: (
+                f"pod {cluster.pods[pod]} is on node number {node[pod]}, "
+                f"not in -1..{cluster.num_nodes - 1}"
+            ),
+        )
+    )
+    if not found:
+        found = tuple(_Rules(cluster, node).violations())
+    if not found:
+        found = tuple(_way_there(cluster, placement))
+    return CheckReport(None if found else objective(cluster, node), found)
+
+
+def _way_there(cluster: Cluster, placement: Placement) -> Iterator[str]:
+    try:
+        end = simulate(cluster, make_plan(cluster, placement))
+    except NoPlanError as error:
+        yield f"no executable plan: {error}"
+    except PlanError as error:
+        yield f"the plan breaks a rule on the way: {error}"
+    else:
+        yield from _report(
+            np.flatnonzero(end != placement.node),
+            lambda pod: f"the plan leaves pod {cluster.pods[pod]} elsewhere",
+        )
+
+
+class _Rules:
+    """The rules over one final state; node: shape (num_pods,), valid indices or -1."""
+
+    def __init__(self, cluster: Cluster, node: IntArray) -> None:
+        self.cluster = cluster
+        self.node = node
+        self.placed: BoolArray = node >= 0
+        self.arrived: BoolArray = self.placed & (node != cluster.node)
+        self.moved: BoolArray = self.arrived & cluster.running
+        # Pending pods of policy Never that get a place.
+        self.meek: BoolArray = self.arrived & ~cluster.running & ~cluster.preempts
+
+    def violations(self) -> Iterator[str]:
+        """One sentence per violation, rule by rule."""
+        cluster = self.cluster
+        yield from self._held()
+        yield from self._allowed()
+        yield from self._capacity()
+        for conflict in cluster.conflicts:
+            yield from self._conflict(conflict)
+        for affinity in cluster.affinities:
+            yield from self._affinity(affinity)
+        for spread in cluster.spreads:
+            yield from self._spread(spread)
+        yield from self._budgets()
+        if self.meek.any():
+            yield from self._never()
+
+    def _held(self) -> Iterator[str]:
+        def say(pod: int) -> str:
+            verb = "leave its node" if self.cluster.running[pod] else "be placed"
+            return f"pod {self.cluster.pods[pod]} may not {verb}: {self.cluster.held[pod]}"
+
+        return _report(
+            np.flatnonzero(self.cluster.is_held & (self.node != self.cluster.node)), say
+        )
+
+    def _allowed(self) -> Iterator[str]:
+        pods = np.flatnonzero(self.arrived)
+        allowed = self.cluster.allowed[self.cluster.profile[pods], self.node[pods]]
+        return _report(pods[~allowed], lambda pod: f"{self._at(pod)}, which is not allowed for it")
+
+    def _capacity(self) -> Iterator[str]:
+        cluster = self.cluster
+        asked = np.zeros(cluster.allocatable.shape, dtype=np.bool_)
+        pods = np.flatnonzero(self.arrived)
+        np.logical_or.at(asked, self.node[pods], cluster.request[pods] > 0)
+        total = cluster.usage_of(self.node)
+        where, what = np.nonzero(asked & (total > cluster.allocatable))
+
+        def say(index: int) -> str:
+            n, r = where[index], what[index]
+            return (
+                f"node {cluster.nodes[n]} would run {total[n, r]} of {cluster.resources[r]}, "
+                f"it has {cluster.allocatable[n, r]}"
+            )
+
+        return _report(np.arange(len(where)), say)
+
+    def _conflict(self, rule: Conflict) -> Iterator[str]:
+        for mine, theirs in ((rule.holders, rule.targets), (rule.targets, rule.holders)):
+            pods = self._known(mine[self.arrived[mine]], rule.domain)
+            if not len(pods):
+                continue
+            others = self._known(theirs[self.placed[theirs]], rule.domain)
+            count = np.bincount(rule.domain[self.node[others]], minlength=self.cluster.num_nodes)
+            wrong = count[rule.domain[self.node[pods]]] - np.isin(pods, theirs) > 0
+            yield from _report(
+                pods[wrong],
+                lambda pod: f"{self._at(pod)}, where a pod is that {rule.name} keeps it from",
+            )
+
+    def _affinity(self, rule: Affinity) -> Iterator[str]:
+        pods = rule.holders[self.arrived[rule.holders]]
+        if not len(pods):
+            return
+        targets = rule.targets[self.placed[rule.targets]]
+        # A target that stays, or comes without asking for a companion itself, is there first.
+        first = ~self.arrived[targets] | ~np.isin(targets, rule.holders)
+        lonely = np.zeros(len(pods), dtype=np.bool_)
+        for domain in rule.domains:
+            found = domain[self.node[targets]]
+            known = found >= 0
+            size = self.cluster.num_nodes
+            anchors = np.bincount(found[known & first], minlength=size)
+            count = np.bincount(found[known], minlength=size)
+            # Else all targets of the cluster came to one domain: the first one started the group.
+            together = (count > 0) & (count == len(targets))
+            at = domain[self.node[pods]]
+            lonely |= (at < 0) | ~((anchors > 0) | together)[at]
+        yield from _report(
+            pods[lonely],
+            lambda pod: f"{self._at(pod)}, where {rule.name} finds no pod for it to join",
+        )
+
+    def _spread(self, rule: Spread) -> Iterator[str]:
+        pods = rule.holders[self.arrived[rule.holders]]
+        if not len(pods):
+            return
+        domains = np.unique(rule.domain[rule.domain >= 0])
+        counted = self._known(rule.counted[self.placed[rule.counted]], rule.domain)
+        count = np.bincount(rule.domain[self.node[counted]], minlength=self.cluster.num_nodes)
+        enough = len(domains) and len(domains) >= rule.min_domains
+        least = int(count[domains].min()) if enough else 0
+        at = rule.domain[self.node[pods]]
+        yield from _report(
+            pods[at < 0],
+            lambda pod: f"{self._at(pod)}, which is outside every domain of {rule.name}",
+        )
+        yield from _report(
+            pods[(at >= 0) & (count[at] - least > rule.max_skew)],
+            lambda pod: (
+                f"{self._at(pod)}, where {rule.name} counts {count[rule.domain[self.node[pod]]]} "
+                f"against {least} elsewhere: more than {rule.max_skew} apart"
+            ),
+        )
+
+    def _budgets(self) -> Iterator[str]:
+        budgets = self.cluster.budgets
+        disrupted = self.cluster.running & (self.node != self.cluster.node)
+        used = [int(disrupted[budget.pods].sum()) for budget in budgets]
+        over = [k for k, budget in enumerate(budgets) if used[k] > budget.allowed]
+        return _report(
+            np.array(over, dtype=np.intp),
+            lambda k: (
+                f"budget {budgets[k].name} allows {budgets[k].allowed} disruptions, not {used[k]}"
+            ),
+        )
+
+    def _never(self) -> Iterator[str]:
+        """Pods of policy Never take room that is free now; what running pods leave, if asked."""
+        cluster = self.cluster
+        there = cluster.node
+        if cluster.policy.never_moves:
+            there = np.where(self.moved, -1, there).astype(np.int32)
+        room = cluster.allocatable - cluster.usage_of(there)
+        asked = cluster.usage_of(np.where(self.meek, self.node, -1).astype(np.int32))
+        where, what = np.nonzero((asked > 0) & (asked > room))
+
+        def say(index: int) -> str:
+            n, r = where[index], what[index]
+            return (
+                f"pods of preemptionPolicy Never take {asked[n, r]} of {cluster.resources[r]} on "
+                f"node {cluster.nodes[n]}, where {max(0, room[n, r])} may be used by them"
+            )
+
+        yield from _report(np.arange(len(where)), say)
+        for rule in cluster.conflicts:
+            for mine, theirs in ((rule.holders, rule.targets), (rule.targets, rule.holders)):
+                pods = self._known(mine[self.meek[mine]], rule.domain)
+                now = rule.domain[there[theirs[there[theirs] >= 0]]]
+                taken = np.isin(rule.domain[self.node[pods]], now)
+                yield from _report(
+                    pods[taken],
+                    lambda pod, rule=rule: (  # type: ignore[misc]
+                        f"{self._at(pod)}, where a running pod is that {rule.name} keeps it from "
+                        "and that a pod of preemptionPolicy Never may not displace"
+                    ),
+                )
+
+    def _known(self, pods: IntArray, domain: IntArray) -> IntArray:
+        """Those of the placed *pods* whose node is in a domain."""
+        return pods[domain[self.node[pods]] >= 0]
+
+    def _at(self, pod: int) -> str:
+        return f"pod {self.cluster.pods[pod]} comes to node {self.cluster.nodes[self.node[pod]]}"
+
+
+def _report(where: npt.NDArray[np.integer], say: Callable[[int], str]) -> Iterator[str]:
+    shown = where[:MAX_VIOLATIONS_PER_RULE].tolist()
+    for index in shown[:-1]:
+        yield say(index)
+    if shown:
+        hidden = len(where) - len(shown)
+        yield say(shown[-1]) + (f", and {hidden} more like it" if hidden else "")

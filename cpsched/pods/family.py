@@ -1,0 +1,87 @@
+"""Pod packing as the common layers see it; see ``cpsched.families.Family``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cpsched.pods.account import after as after
+from cpsched.pods.account import cells as cells
+from cpsched.pods.account import facts as facts
+from cpsched.pods.account import objective_text as objective_text
+from cpsched.pods.account import record as record
+from cpsched.pods.check import check as check
+from cpsched.pods.instance import Cluster
+from cpsched.pods.methods import METHODS as METHODS
+from cpsched.pods.methods import obstacle as obstacle
+from cpsched.pods.objective import objective
+from cpsched.words import count
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Collection, Iterator, Sequence
+
+    from cpsched.incumbent import Incumbent
+    from cpsched.pods.solution import Placement
+    from cpsched.protocols import Limits
+
+INSTANCE = Cluster
+OBJECTIVE = "stages"
+SOLUTION = "placement"
+CSV_COLUMNS = ("pod", "priority", "node_before", "node")
+TABLE_COLUMNS = ("unplaced before", "unplaced", "at least", "moved", "evicted", "proven")
+PLOT = "cpsched.pods.plot:before_after_of_result"
+PICTURE = "picture of the nodes before and after"
+
+
+def prepare(methods: Collection[str], instances: Sequence[Cluster] | None) -> None:
+    """Import the kernels of *methods*."""
+    del instances
+    from cpsched.pods import running
+
+    running.load(methods)
+
+
+def start(
+    instance: Cluster, limits: Limits, method: str, incumbent: Incumbent[Placement]
+) -> threading.Thread:
+    """Start *method* on *incumbent*; returns the running thread."""
+    from cpsched.pods import running
+
+    return running.start(instance, limits, method, incumbent)
+
+
+def csv_rows(instance: Cluster, placement: Placement) -> Iterator[tuple[str, int, str, str]]:
+    """``(pod, priority, node before, node)`` of every pod, empty for none."""
+    names = (*instance.nodes, "")  # -1 is the last
+    for pod, priority, before, node in zip(
+        instance.pods,
+        instance.priority.tolist(),
+        instance.node.tolist(),
+        placement.node.tolist(),
+        strict=True,
+    ):
+        yield pod, priority, names[before], names[node]
+
+
+def shape(instance: Cluster) -> str:
+    """The size in words."""
+    pending = int((~instance.running).sum())
+    return (
+        f"pods on nodes, {count(instance.num_nodes, 'node')}, {count(instance.num_pods, 'pod')} "
+        f"({pending} pending)"
+    )
+
+
+def size(instance: Cluster) -> str:
+    """Pods on nodes."""
+    return f"{instance.num_pods} on {instance.num_nodes}"
+
+
+def items(instance: Cluster) -> int:
+    """Number of pods."""
+    return instance.num_pods
+
+
+def value(instance: Cluster, placement: Placement) -> int:
+    """The objective, whether or not the placement keeps the rules."""
+    return objective(instance, placement.node)

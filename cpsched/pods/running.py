@@ -1,0 +1,109 @@
+"""Methods of pod packing, each started from the current state of the cluster."""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cpsched.pods import objective
+from cpsched.pods.check import check
+from cpsched.pods.methods import MODULES, available
+from cpsched.pods.solution import Placement
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Collection
+
+    from cpsched.incumbent import Incumbent
+    from cpsched.pods.instance import Cluster
+    from cpsched.protocols import Limits
+
+#: What stands in for auto, best first, where the portfolio is missing.
+_INSTEAD = ("columns", "search", "cpsat", "best-fit")
+
+
+def load(methods: Collection[str]) -> None:
+    """Import the modules of *methods*, and with them their kernels."""
+    for method in methods:
+        if available(method):
+            import_module(MODULES[method])
+        elif method == "auto":
+            load([name for name in _INSTEAD if available(name)][:1])
+
+
+def trivial_bound(cluster: Cluster) -> int:
+    """Bound of the objective: pending pods that are held find no place, all else might."""
+    waiting = ~cluster.running & cluster.is_held
+    return objective.number(
+        cluster,
+        [
+            int((waiting & (cluster.priority == stage.priority)).sum())
+            if stage.goal is objective.Goal.UNPLACED
+            else 0
+            for stage in objective.stages(cluster)
+        ],
+    )
+
+
+def start(
+    cluster: Cluster, limits: Limits, method: str, incumbent: Incumbent[Placement]
+) -> threading.Thread:
+    """Offer the current state, so that there is an answer, then start *method*."""
+    offer(cluster, cluster.node, "current state", incumbent)
+    incumbent.raise_bound(trivial_bound(cluster), "counting")
+    if method == "auto" and not available("auto"):
+        method = next(name for name in _INSTEAD if available(name))
+    if method in _BASELINES:
+        return incumbent.run(partial(_baseline, cluster, method, incumbent))
+    if method == "search":
+        return incumbent.run(partial(_search, cluster, limits, incumbent))
+    module = import_module(MODULES[method])
+    thread: threading.Thread = module.start(cluster, limits, method, incumbent)
+    return thread
+
+
+def offer(cluster: Cluster, node: Any, source: str, incumbent: Incumbent[Placement]) -> bool:
+    """Offer the pods on *node*, shape (num_pods,); whether it is better than all before."""
+    return incumbent.offer(objective.objective(cluster, node), Placement(node), source)
+
+
+def _search(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) -> None:
+    from cpsched.pods.search import improve
+
+    improve(cluster, incumbent, seed=limits.seed)
+    incumbent.finish()
+
+
+def _baseline(cluster: Cluster, method: str, incumbent: Incumbent[Placement]) -> None:
+    found = _BASELINES[method](cluster)
+    node = found.node if isinstance(found, Placement) else np.asarray(found)
+    # A scheduler is no model: what it does may break a budget or have no plan.
+    report = check(cluster, Placement(node))
+    if report.ok:
+        offer(cluster, node, method, incumbent)
+        incumbent.finish()
+    else:
+        incumbent.give_up(f"{method}: {report.violations[0]}")
+
+
+def _scheduler(cluster: Cluster, *, preemption: bool) -> Any:
+    from cpsched.pods import scheduler
+
+    return scheduler.schedule(cluster, preemption=preemption)
+
+
+def _named(cluster: Cluster, *, name: str) -> Any:
+    from cpsched.pods import baselines
+
+    return getattr(baselines, name)(cluster)
+
+
+_BASELINES: dict[str, Callable[[Cluster], Any]] = {
+    "default-scheduler": partial(_scheduler, preemption=False),
+    "default-preemption": partial(_scheduler, preemption=True),
+    "first-fit-decreasing": partial(_named, name="first_fit_decreasing"),
+    "best-fit": partial(_named, name="best_fit"),
+}

@@ -1,0 +1,78 @@
+"""PodDisruptionBudgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cpsched.errors import InputError
+from cpsched.instances.kubernetes import fields, selectors
+
+if TYPE_CHECKING:
+    from cpsched.instances.kubernetes.documents import ApiObject
+    from cpsched.instances.kubernetes.pods import Pod
+
+#: Annotation in which the writer keeps a name that is none of Kubernetes.
+NAME = "cpsched/name"
+
+
+@dataclass(frozen=True, slots=True)
+class DisruptionBudget:
+    """A budget as the Eviction API sees it.
+
+    allowed: disruptions that it allows now. spares_unready: whether unready pods go for free.
+    """
+
+    namespace: str
+    name: str
+    selector: selectors.Selector | None
+    allowed: int
+    spares_unready: bool
+
+    def counts(self, pod: Pod) -> bool:
+        """Whether the eviction of a selected running pod uses this budget up."""
+        if pod.phase == "Pending" or pod.terminating:
+            return False
+        return pod.ready or not self.spares_unready
+
+
+def parse(item: ApiObject) -> DisruptionBudget:
+    """Budget of an API object.
+
+    Without a status, or with a status of an older state of the budget, nothing is allowed: that is
+    what the Eviction API does then.
+    """
+    body, path = item.body, item.path
+    meta = fields.mapping(body.get("metadata"), f"{path}.metadata")
+    spec = fields.mapping(body.get("spec"), f"{path}.spec")
+    status = fields.mapping(body.get("status"), f"{path}.status")
+    name = fields.name(meta.get("name"), f"{path}.metadata.name")
+    namespace = fields.name(meta.get("namespace", "default"), f"{path}.metadata.namespace")
+    annotations = fields.labels(meta.get("annotations"), f"{path}.metadata.annotations")
+    counts = {
+        key: fields.integer(status[key], 0, 2**31 - 1, f"{path}.status.{key}")
+        for key in ("disruptionsAllowed", "currentHealthy", "desiredHealthy")
+        if status.get(key) is not None
+    }
+    generations = (meta.get("generation", 0), status.get("observedGeneration", 0))
+    for value in generations:
+        if type(value) is not int:
+            raise InputError("a generation must be an integer", path=f"{path}.metadata.generation")
+    stale = generations[1] < generations[0]
+    policy = fields.choice(
+        spec.get("unhealthyPodEvictionPolicy"),
+        ("IfHealthyBudget", "AlwaysAllow"),
+        "IfHealthyBudget",
+        f"{path}.spec.unhealthyPodEvictionPolicy",
+    )
+    healthy = counts.get("currentHealthy", 0) >= counts.get("desiredHealthy", 0) > 0
+    selector = selectors.label_selector(spec.get("selector"), f"{path}.spec.selector")
+    if selector == () and body.get("apiVersion") == "policy/v1beta1":
+        selector = None  # it selected nothing then
+    return DisruptionBudget(
+        namespace=namespace,
+        name=annotations.get(NAME, f"{namespace}/{name}"),
+        selector=selector,
+        allowed=0 if stale else counts.get("disruptionsAllowed", 0),
+        spares_unready=policy == "AlwaysAllow" or healthy,
+    )
