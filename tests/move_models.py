@@ -161,6 +161,28 @@ def pods(
     return model, [int(on[pod] == node) for pod in range(num_pods) for node in range(num_nodes)]
 
 
+def fragments(seed: int, items: int, bins: int) -> tuple[cp_model.CpModel, list[int]]:
+    """What is left in each bin beyond a multiple of 16 is wasted, and to be minimised."""
+    rng = np.random.default_rng(seed)
+    model = cp_model.CpModel()
+    sizes = rng.choice([1, 2, 4, 8], items).tolist()
+    on = rng.integers(bins, size=items)
+    used = np.bincount(on, weights=sizes, minlength=bins).astype(int)
+    place = [[model.new_bool_var(f"vm{i}_pm{b}") for b in range(bins)] for i in range(items)]
+    for literals in place:
+        model.add_exactly_one(literals)
+    wasted = []
+    for b in range(bins):
+        capacity = int(used[b] + rng.integers(0, 20))
+        blocks = model.new_int_var(0, capacity, f"blocks{b}")
+        wasted.append(model.new_int_var(0, 15, f"wasted{b}"))
+        load = sum(sizes[i] * place[i][b] for i in range(items))
+        model.add(load + 16 * blocks + wasted[b] == capacity)
+    model.minimize(sum(wasted))
+    start = [int(on[i] == b) for i in range(items) for b in range(bins)]
+    return model, start + [0] * (2 * bins)
+
+
 def assign(model: cp_model.CpModel) -> Formulation[Any]:
     """Formulation of a model that assigns."""
     return formulation_of(model, assignment_decisions(model.proto))

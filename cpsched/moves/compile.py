@@ -28,8 +28,8 @@ class Moves:
 
     static, initial: arrays S and T of ``layout``, all bits false, nothing looked at; construction:
     what propagation settles the deep part with; bits: model variable of each bit; item_of: item of
-    each decision; deep_items: for each component of the deep constraints the items with a bit in
-    it: no variable but bits is common to two components.
+    each decision; deep_bits: for each component of the deep constraints the bits in it; two
+    components have no other variable in common.
     """
 
     formulation: Formulation[Any]
@@ -38,7 +38,7 @@ class Moves:
     initial: Ints
     bits: Ints
     item_of: Ints
-    deep_items: tuple[Ints, ...]
+    deep_bits: tuple[Ints, ...]
 
     @property
     def num_decisions(self) -> int:
@@ -98,7 +98,7 @@ class _Compiler:
             initial=initial,
             bits=np.array(variables, dtype=np.int64),
             item_of=self.item_of,
-            deep_items=self._components(reading.deep, literals),
+            deep_bits=self._components(reading.deep),
         )
 
     def _literals(self) -> list[list[int]]:
@@ -227,10 +227,8 @@ class _Compiler:
         edges = [static[begin[d] : begin[d + 1]].tolist() for d in range(len(self.decisions))]
         return nodes, edges
 
-    def _components(
-        self, deep: Sequence[Deep], literals: Sequence[Sequence[int]]
-    ) -> tuple[Ints, ...]:
-        """Items of each component of the deep constraints."""
+    def _components(self, deep: Sequence[Deep]) -> tuple[Ints, ...]:
+        """Bits of each component of the deep constraints."""
         parent = list(range(len(deep)))
 
         def root(k: int) -> int:
@@ -243,18 +241,10 @@ class _Compiler:
         for k, constraint in enumerate(deep):
             for v in constraint.others:
                 parent[root(k)] = root(first.setdefault(v, k))
-        bits: dict[int, set[int]] = {}
+        members: dict[int, set[int]] = {}
         for k, constraint in enumerate(deep):
-            bits.setdefault(root(k), set()).update(constraint.bits)
-        items: dict[int, set[int]] = {}
-        for item, group in enumerate(literals):
-            for ref in group:
-                items.setdefault(_variable(ref), set()).add(item)
-        return tuple(
-            np.array(sorted(set().union(*(items[v] for v in members))), dtype=np.int64)
-            for members in bits.values()
-            if members
-        )
+            members.setdefault(root(k), set()).update(self.bit_of[v] for v in constraint.bits)
+        return tuple(np.array(sorted(bits), dtype=np.int64) for bits in members.values() if bits)
 
 
 def _variable(ref: int) -> int:

@@ -13,6 +13,7 @@ from cpsched.errors import InputError
 from cpsched.moves import layout as at
 from cpsched.moves.compile import Moves, compile_moves
 from cpsched.moves.kernels import take
+from cpsched.moves.reach import Reach
 from cpsched.moves.settle import Settler
 
 if TYPE_CHECKING:
@@ -74,11 +75,11 @@ class MoveState(Generic[SolutionT]):
         if violated:
             raise RuntimeError(f"{violated} constraints that propagation found satisfied are not")
         self.verdict = np.full(self.num_decisions, -1, np.int8)
-        is_deep = np.zeros(self.moves.num_items, np.bool_)
-        for items in self.moves.deep_items:
-            is_deep[items] = True
-        self._is_deep = is_deep[self.moves.item_of]
-        self.verdict[~self._is_deep] = 1
+        if self.moves.deep_bits:
+            self._reach = Reach(self.moves)
+            self.verdict[~self._reach.is_deep] = 1
+        else:
+            self.verdict[:] = 1
         self.extra = np.zeros(self.num_decisions, np.int64)
         self._ask()
 
@@ -103,7 +104,7 @@ class MoveState(Generic[SolutionT]):
         """Shape (num_decisions,): which decisions are legal."""
         begin = self.static[at.T_ALLOWED]
         allowed: npt.NDArray[np.bool_] = self.row[begin : begin + self.num_decisions] != 0
-        if self.moves.deep_items:
+        if self.moves.deep_bits:
             allowed &= self.verdict == 1
         return allowed
 
@@ -128,28 +129,16 @@ class MoveState(Generic[SolutionT]):
         if not 0 <= d < self.num_decisions or not self._legal(d):
             raise ValueError(f"decision {decision} is not legal")
         self._total += int(self.row[self.static[at.T_GAIN] + d] + self.extra[d])
-        if not self.moves.deep_items:
+        if not self.moves.deep_bits:
             take(self.static, self.row, d)
             return
         before = self.bits.copy()
         take(self.static, self.row, d)
-        self._forget(np.flatnonzero(before != self.bits))
+        self.verdict[self._reach.of(np.flatnonzero(before != self.bits), self.bits)] = -1
         self._ask()
 
     def _legal(self, d: int) -> bool:
         return bool(self.row[self.static[at.T_ALLOWED] + d]) and self.verdict[d] == 1
-
-    def _forget(self, flipped: Ints) -> None:
-        """Forget what propagation said of decisions that share a deep component with a change."""
-        S = self.static
-        for bit in flipped.tolist():
-            ptr = S[at.BIT_ITEMS] + bit
-            for item in S[S[ptr] : S[ptr + 1] : 2].tolist():
-                # What an item's decisions change is measured from the one in force.
-                self.verdict[self._is_deep & (self.moves.item_of == item)] = -1
-                for items in self.moves.deep_items:
-                    if item in items:
-                        self.verdict[np.isin(self.moves.item_of, items)] = -1
 
     def _ask(self) -> None:
         """Have propagation settle the decisions that rows allow and of which it is not known."""

@@ -89,12 +89,9 @@ class _Rules:
         yield from self._held()
         yield from self._allowed()
         yield from self._capacity()
-        for conflict in cluster.conflicts:
-            yield from self._conflict(conflict)
-        for affinity in cluster.affinities:
-            yield from self._affinity(affinity)
-        for spread in cluster.spreads:
-            yield from self._spread(spread)
+        yield from _limited(s for rule in cluster.conflicts for s in self._conflict(rule))
+        yield from _limited(s for rule in cluster.affinities for s in self._affinity(rule))
+        yield from _limited(s for rule in cluster.spreads for s in self._spread(rule))
         yield from self._budgets()
         if self.meek.any():
             yield from self._never()
@@ -131,15 +128,17 @@ class _Rules:
         return _report(np.arange(len(where)), say)
 
     def _conflict(self, rule: Conflict) -> Iterator[str]:
+        wrong: list[IntArray] = []
         for mine, theirs in ((rule.holders, rule.targets), (rule.targets, rule.holders)):
             pods = self._known(mine[self.arrived[mine]], rule.domain)
             if not len(pods):
                 continue
             others = self._known(theirs[self.placed[theirs]], rule.domain)
             count = np.bincount(rule.domain[self.node[others]], minlength=self.cluster.num_nodes)
-            wrong = count[rule.domain[self.node[pods]]] - np.isin(pods, theirs) > 0
+            wrong.append(pods[count[rule.domain[self.node[pods]]] - np.isin(pods, theirs) > 0])
+        if wrong:
             yield from _report(
-                pods[wrong],
+                np.unique(np.concatenate(wrong)),
                 lambda pod: f"{self._at(pod)}, where a pod is that {rule.name} keeps it from",
             )
 
@@ -219,17 +218,21 @@ class _Rules:
 
         yield from _report(np.arange(len(where)), say)
         for rule in cluster.conflicts:
-            for mine, theirs in ((rule.holders, rule.targets), (rule.targets, rule.holders)):
-                pods = self._known(mine[self.meek[mine]], rule.domain)
-                now = rule.domain[there[theirs[there[theirs] >= 0]]]
-                taken = np.isin(rule.domain[self.node[pods]], now)
-                yield from _report(
-                    pods[taken],
-                    lambda pod, rule=rule: (  # type: ignore[misc]
-                        f"{self._at(pod)}, where a running pod is that {rule.name} keeps it from "
-                        "and that a pod of preemptionPolicy Never may not displace"
-                    ),
-                )
+            yield from self._displacing(rule, there)
+
+    def _displacing(self, rule: Conflict, there: IntArray) -> Iterator[str]:
+        wrong: list[IntArray] = []
+        for mine, theirs in ((rule.holders, rule.targets), (rule.targets, rule.holders)):
+            pods = self._known(mine[self.meek[mine]], rule.domain)
+            now = rule.domain[there[theirs[there[theirs] >= 0]]]
+            wrong.append(pods[np.isin(rule.domain[self.node[pods]], now)])
+        yield from _report(
+            np.unique(np.concatenate(wrong)),
+            lambda pod: (
+                f"{self._at(pod)}, where a running pod is that {rule.name} keeps it from and that "
+                "a pod of preemptionPolicy Never may not displace"
+            ),
+        )
 
     def _known(self, pods: IntArray, domain: IntArray) -> IntArray:
         """Those of the placed *pods* whose node is in a domain."""
@@ -246,3 +249,11 @@ def _report(where: npt.NDArray[np.integer], say: Callable[[int], str]) -> Iterat
     if shown:
         hidden = len(where) - len(shown)
         yield say(shown[-1]) + (f", and {hidden} more like it" if hidden else "")
+
+
+def _limited(sentences: Iterator[str]) -> Iterator[str]:
+    """As many sentences as for one rule, where there are many rules of a kind."""
+    found = list(sentences)
+    yield from found[:MAX_VIOLATIONS_PER_RULE]
+    if len(found) > MAX_VIOLATIONS_PER_RULE:
+        yield f"and {len(found) - MAX_VIOLATIONS_PER_RULE} more sentences of that kind"

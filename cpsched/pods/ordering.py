@@ -48,12 +48,15 @@ def make_plan(cluster: Cluster, placement: Placement) -> Plan:
         order = _Order(cluster, placement)
         if order.greedy(evict_first=evict_first):
             return Plan(tuple(order.steps))
+    # Those that could not start even when all that changes had left.
+    stuck = sorted(order.target)
     order = _Order(cluster, placement)
     if order.search():
         return Plan(tuple(order.steps))
-    waiting = ", ".join(cluster.pods[pod] for pod in sorted(order.target)[:5])
+    names = ", ".join(cluster.pods[pod] for pod in stuck[:5])
+    more = f" and {len(stuck) - 5} more" if len(stuck) > 5 else ""
     tried = "no order exists" if order.questions < MAX_QUESTIONS else "no order was found"
-    raise NoPlanError(f"{tried} in which {waiting} could start, within the rules")
+    raise NoPlanError(f"{tried} in which {names}{more} could start within the rules")
 
 
 def _admissible(cluster: Cluster, placement: Placement) -> None:

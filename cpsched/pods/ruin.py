@@ -7,23 +7,28 @@ simulated annealing (after Christiaens & Vanden Berghe 2020, "Slack induction by
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import types
 
-from cpsched.kernels import kernel, part
-
-Array = np.ndarray[Any, Any]
-Number = Any
-
-U8 = types.uint64[::1]
-I4 = types.int32[::1]
-I8 = types.int64[::1]
-I8x2 = types.int64[:, ::1]
-F8 = types.float64[::1]
-B1 = types.boolean[::1]
-B1x2 = types.boolean[:, ::1]
+from cpsched.kernels import kernel
+from cpsched.pods.shifts import (
+    B1,
+    F8,
+    I4,
+    I8,
+    U8,
+    Array,
+    B1x2,
+    I8x2,
+    Number,
+    below,
+    fits,
+    price,
+    put,
+    room,
+    take,
+    uniform,
+)
 
 #: Slots of ``control``: iterations to do, done, pods tried in each, best found at, pods return.
 LIMIT, ITERATION, SAMPLE, IMPROVED_AT, HOMING = range(5)
@@ -33,144 +38,6 @@ TEMPERATURE, ROOM, HOME = range(3)
 _ALL_NODES = 48
 _NODE_SAMPLE = 16
 _HUGE = np.int64(2**62)
-
-
-@part(types.uint64(U8))
-def _word(rng: Array) -> Number:
-    x = rng[0]
-    x ^= x << np.uint64(13)
-    x ^= x >> np.uint64(7)
-    x ^= x << np.uint64(17)
-    rng[0] = x
-    return x
-
-
-@part(types.int64(U8, types.int64))
-def _below(rng: Array, n: Number) -> Number:
-    return np.int64(((_word(rng) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
-
-
-@part(types.float64(U8))
-def _uniform(rng: Array) -> Number:
-    return np.float64(_word(rng) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
-
-
-@part(types.float64(I8x2, F8, types.int64))
-def _room(free: Array, scale: Array, n: Number) -> Number:
-    total = 0.0
-    for r in range(len(scale)):
-        total += max(free[n, r], 0) * scale[r]
-    return total
-
-
-@part(types.void(types.int64, types.int64, I4, I4, I4, I4, I4, I8x2, I8x2, I4, I8))
-def _put(
-    p: Number,
-    n: Number,
-    node: Array,
-    home: Array,
-    first: Array,
-    after: Array,
-    before: Array,
-    request: Array,
-    free: Array,
-    budget: Array,
-    used: Array,
-) -> None:
-    node[p] = n
-    head = first[n]
-    after[p] = head
-    before[p] = -1
-    if head >= 0:
-        before[head] = p
-    first[n] = p
-    for r in range(request.shape[1]):
-        free[n, r] -= request[p, r]
-    if budget[p] >= 0 and home[p] == n:
-        used[budget[p]] -= 1
-
-
-@part(types.void(types.int64, I4, I4, I4, I4, I4, I8x2, I8x2, I4, I8))
-def _take(
-    p: Number,
-    node: Array,
-    home: Array,
-    first: Array,
-    after: Array,
-    before: Array,
-    request: Array,
-    free: Array,
-    budget: Array,
-    used: Array,
-) -> None:
-    n = node[p]
-    a = after[p]
-    b = before[p]
-    if a >= 0:
-        before[a] = b
-    if b >= 0:
-        after[b] = a
-    else:
-        first[n] = a
-    for r in range(request.shape[1]):
-        free[n, r] += request[p, r]
-    if budget[p] >= 0 and home[p] == n:
-        used[budget[p]] += 1
-    node[p] = -1
-
-
-@part(
-    types.boolean(types.int64, types.int64, I4, I4, I4, I4, I8x2, I8x2, B1x2, B1x2, I4, I4, I4, I4)
-)
-def _fits(
-    p: Number,
-    n: Number,
-    node: Array,
-    home: Array,
-    first: Array,
-    after: Array,
-    request: Array,
-    free: Array,
-    over: Array,
-    allowed: Array,
-    profile: Array,
-    rule_start: Array,
-    rule: Array,
-    side: Array,
-) -> Number:
-    """Whether pod *p* may come to *n*, or come back to it, as things stand."""
-    for r in range(request.shape[1]):
-        if request[p, r] > free[n, r] and request[p, r] > 0:
-            return False
-    at_home = home[p] == n
-    if not at_home:
-        if not allowed[profile[p], n]:
-            return False
-        for r in range(request.shape[1]):
-            if over[n, r] and request[p, r] > 0:
-                return False
-    if rule_start[p] < rule_start[p + 1]:
-        q = first[n]
-        while q >= 0:
-            # A pair that runs there now and stays is let be.
-            if not (at_home and home[q] == n):
-                for i in range(rule_start[p], rule_start[p + 1]):
-                    for j in range(rule_start[q], rule_start[q + 1]):
-                        if rule[i] == rule[j] and (
-                            (side[i] & 1 and side[j] & 2) or (side[i] & 2 and side[j] & 1)
-                        ):
-                            return False
-            q = after[q]
-    return True
-
-
-@part(types.float64(types.int64, types.int64, I4, F8, F8, F8))
-def _price(
-    p: Number, n: Number, home: Array, absent: Array, evicted: Array, moved: Array
-) -> Number:
-    if n < 0:
-        return absent[p] + evicted[p]
-    return moved[p] if home[p] >= 0 and home[p] != n else 0.0
 
 
 @kernel(
@@ -254,7 +121,7 @@ def ruin_recreate(
     for p in range(pods):
         for r in range(width):
             size[p] += request[p, r] * scale[r]
-        n = node[p]
+        n: Number = node[p]
         if n >= 0:
             after[p] = first[n]
             if first[n] >= 0:
@@ -287,44 +154,44 @@ def ruin_recreate(
         moved = 0
         seen = 0
         waiting = 0
-        focus = -1
+        focus: Number = -1
         if homing and strays > 0:
-            focus = astray[_below(rng, strays)]
+            focus = astray[below(rng, strays)]
         elif count > 0:
-            focus = absent[_below(rng, count)]
+            focus = absent[below(rng, count)]
         # Nodes to clear: with much room, and allowed to the pod that the iteration is about.
-        wanted = 1 + _below(rng, 4)
+        wanted = 1 + below(rng, 4)
         for k in range(wanted + 2):
-            n: Number = -1
+            n = np.int64(-1)
             if k == 0 and homing and focus >= 0:
-                n = home[focus]
+                n = np.int64(home[focus])
             elif k == 1 and homing and focus >= 0:
-                n = node[focus]
+                n = np.int64(node[focus])
             else:
-                room = -1.0
-                for _ in range(1 + _below(rng, 4)):
-                    m = _below(rng, nodes)
+                most = -1.0
+                for _ in range(1 + below(rng, 4)):
+                    m = below(rng, nodes)
                     if focus >= 0 and not allowed[profile[focus], m]:
                         continue
-                    here = _room(free, scale, m)
-                    if here > room:
-                        room = here
+                    here = room(free, scale, m)
+                    if here > most:
+                        most = here
                         n = m
             if n < 0 or node_stamp[n] == iteration or seen > wanted:
                 continue
             node_stamp[n] = iteration
             cleared[seen] = n
-            room_before[seen] = _room(free, scale, n)
+            room_before[seen] = room(free, scale, n)
             seen += 1
         ruined = seen
         for k in range(ruined):
-            share = 1.0 if _below(rng, 2) == 0 else 0.2 + 0.6 * _uniform(rng)
+            share = 1.0 if below(rng, 2) == 0 else 0.2 + 0.6 * uniform(rng)
             p = first[cleared[k]]
             while p >= 0:
                 q = after[p]
                 if (
                     mobile[p]
-                    and (share == 1.0 or p == focus or _uniform(rng) < share)
+                    and (share == 1.0 or p == focus or uniform(rng) < share)
                     and not (
                         budget[p] >= 0
                         and home[p] == node[p]
@@ -335,13 +202,13 @@ def ruin_recreate(
                     touched[moved] = p
                     origin[moved] = node[p]
                     moved += 1
-                    _take(p, node, home, first, after, before, request, free, budget, used)
+                    take(p, node, home, first, after, before, request, free, budget, used)
                     queue[waiting] = p
                     waiting += 1
                 p = q
         # Pods without a place that are tried: a window of the list.
         tries = min(count, control[SAMPLE])
-        begin = _below(rng, count) if count > tries else 0
+        begin = below(rng, count) if count > tries else 0
         for k in range(tries):
             p = absent[(begin + k) % count]
             stamp[p] = iteration
@@ -352,12 +219,12 @@ def ruin_recreate(
             waiting += 1
         if waiting == 0:
             continue
-        draw = _below(rng, 4)
+        draw = below(rng, 4)
         by_tier = 0.0 if draw == 0 else (0.3 if draw == 1 else 100.0)
-        noise = _uniform(rng)
+        noise = uniform(rng)
         for k in range(waiting):
             p = queue[k]
-            key[k] = tier[p] * by_tier - size[p] * (1.0 + noise * (_uniform(rng) - 0.5) * 2.0)
+            key[k] = tier[p] * by_tier - size[p] * (1.0 + noise * (uniform(rng) - 0.5) * 2.0)
             if homing and p == focus and draw != 0:
                 key[k] -= 1e6
         # Insertion sort: a few dozen entries, no allocation.
@@ -380,7 +247,7 @@ def ruin_recreate(
         for k in range(nodes if nodes <= _ALL_NODES else ruined + _NODE_SAMPLE):
             n = k
             if nodes > _ALL_NODES:
-                n = cleared[k] if k < ruined else _below(rng, nodes)
+                n = cleared[k] if k < ruined else below(rng, nodes)
             roomy = True
             for r in range(width):
                 if least[r] > free[n, r] and least[r] > 0:
@@ -400,7 +267,7 @@ def ruin_recreate(
                 n = probe[k] if k < probes else home[p]
                 if n < 0:
                     continue
-                if not _fits(
+                if not fits(
                     p, n, node, home, first, after, request, free, over, allowed, profile,
                     rule_start, rule, side,
                 ):  # fmt: skip
@@ -437,18 +304,18 @@ def ruin_recreate(
             if node_stamp[target] != iteration:
                 node_stamp[target] = iteration
                 cleared[seen] = target
-                room_before[seen] = _room(free, scale, target)
+                room_before[seen] = room(free, scale, target)
                 seen += 1
             swap = node[chosen]
             if swap >= 0:
-                _take(chosen, node, home, first, after, before, request, free, budget, used)
-            _put(chosen, target, node, home, first, after, before, request, free, budget, used)
+                take(chosen, node, home, first, after, before, request, free, budget, used)
+            put(chosen, target, node, home, first, after, before, request, free, budget, used)
             if swap >= 0:
-                _put(p, swap, node, home, first, after, before, request, free, budget, used)
+                put(p, swap, node, home, first, after, before, request, free, budget, used)
             elif (
                 chosen != p
                 and home[p] >= 0
-                and _fits(
+                and fits(
                     p, home[p], node, home, first, after, request, free, over, allowed, profile,
                     rule_start, rule, side,
                 )
@@ -458,9 +325,9 @@ def ruin_recreate(
                 if node_stamp[n] != iteration:
                     node_stamp[n] = iteration
                     cleared[seen] = n
-                    room_before[seen] = _room(free, scale, n)
+                    room_before[seen] = room(free, scale, n)
                     seen += 1
-                _put(p, n, node, home, first, after, before, request, free, budget, used)
+                put(p, n, node, home, first, after, before, request, free, budget, used)
         # The whole change, and whether it is kept.
         delta = 0.0
         change[:] = 0
@@ -470,8 +337,8 @@ def ruin_recreate(
             now = node[p]
             if was == now:
                 continue
-            delta += _price(p, now, home, absent_price, evict_price, move_price)
-            delta -= _price(p, was, home, absent_price, evict_price, move_price)
+            delta += price(p, now, home, absent_price, evict_price, move_price)
+            delta -= price(p, was, home, absent_price, evict_price, move_price)
             t = tier[p]
             change[t] += (1 if now < 0 else 0) - (1 if was < 0 else 0)
             if home[p] >= 0:
@@ -482,9 +349,9 @@ def ruin_recreate(
                     evict_cost[p] if was < 0 else (0 if was == home[p] else move_cost[p])
                 )
         for k in range(seen):
-            here = _room(free, scale, cleared[k])
+            here = room(free, scale, cleared[k])
             delta -= heat[ROOM] * (here * here - room_before[k] * room_before[k])
-        if delta <= 0.0 or _uniform(rng) < np.exp(-delta / heat[TEMPERATURE]):
+        if delta <= 0.0 or uniform(rng) < np.exp(-delta / heat[TEMPERATURE]):
             for k in range(moved):
                 p = touched[k]
                 if node[p] < 0 and place[p] < 0:
@@ -521,10 +388,10 @@ def ruin_recreate(
             for k in range(moved):
                 p = touched[k]
                 if node[p] >= 0 and node[p] != origin[k]:
-                    _take(p, node, home, first, after, before, request, free, budget, used)
+                    take(p, node, home, first, after, before, request, free, budget, used)
             for k in range(moved):
                 p = touched[k]
                 if node[p] < 0 and origin[k] >= 0:
-                    _put(
+                    put(
                         p, origin[k], node, home, first, after, before, request, free, budget, used
                     )

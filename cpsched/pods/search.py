@@ -29,6 +29,8 @@ Array = np.ndarray[Any, Any]
 
 #: Seconds between two looks at the clock, about.
 _SLICE = 0.01
+#: The last check begins so many times its own length before the deadline.
+_HEADROOM = 4.0
 #: Pods without a place that an iteration tries.
 _TRIED = 24
 #: A pod of a tier is worth so many of the next tier to the annealing (the best is exact).
@@ -300,11 +302,15 @@ def improve(
     offered: bytes = b""
     next_offer = 0.0
     pause = 0.02
+    cost = 0.0
+    last = incumbent.deadline if deadline is None else min(deadline, incumbent.deadline)
     while True:
         now = time.perf_counter()
-        over = incumbent.done or (deadline is not None and now >= deadline)
+        over = incumbent.done or now >= last
         key = search.best.tobytes()
-        if key != offered and (now >= next_offer or over):
+        # A check that would end too late is not begun: the clock is kept, the candidate lost.
+        due = now + _HEADROOM * cost >= last - 2 * _SLICE
+        if key != offered and (now >= next_offer or due) and now + cost < last + _SLICE:
             offered = key
             total = objective(cluster, search.best)
             if incumbent.objective is None or total < incumbent.objective:
@@ -312,7 +318,8 @@ def improve(
                 if check(cluster, placement).ok:
                     incumbent.offer(total, placement, "search")
             # Checks take a tenth of the time at most, and some ten a second.
-            pause = max(min(2 * pause, 0.1), 10 * (time.perf_counter() - now))
+            cost = time.perf_counter() - now
+            pause = max(min(2 * pause, 0.1), 10 * cost)
             next_offer = time.perf_counter() + pause
         if over or search.idle:
             return

@@ -153,7 +153,6 @@ class LabelIndex:
             key: {value: np.array(at) for value, at in values.items()}
             for key, values in found.items()
         }
-        self._known: dict[Requirement, BoolArray] = {}
 
     def mask(self, selector: Selector | None) -> BoolArray:
         """Shape (size,): objects that *selector* matches."""
@@ -163,11 +162,17 @@ class LabelIndex:
         return result
 
     def _mask(self, requirement: Requirement) -> BoolArray:
-        known = self._known.get(requirement)
-        if known is None:
-            known = np.full(self.size, _holds(requirement, {}))
-            for value, members in self._members.get(requirement.key, {}).items():
-                known[members] = _holds(requirement, {requirement.key: value})
-            if len(self._known) < 4096:
-                self._known[requirement] = known
-        return known
+        members = self._members.get(requirement.key, {})
+        if requirement.operator in ("In", "NotIn"):
+            values: Iterable[str] = requirement.values
+        else:
+            values = [value for value in members if _holds(requirement, {requirement.key: value})]
+        # Objects without the key hold what NotIn and DoesNotExist ask for.
+        negative = requirement.operator in ("NotIn", "DoesNotExist")
+        found = np.full(self.size, negative)
+        if requirement.operator == "DoesNotExist":
+            values = members
+        for value in values:
+            if value in members:
+                found[members[value]] = not negative
+        return found

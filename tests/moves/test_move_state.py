@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from construction_models import assignment, optional_intervals, schedule
-from move_models import assign, pods, random_moves
+from move_models import assign, fragments, pods, random_moves
 from ortools.sat.python import cp_model
 from random_models import solutions
 from verdicts import inner_sum, solve
@@ -78,7 +78,7 @@ def walk(state: MoveState[Any], seed: int, steps: int) -> Iterator[None]:
 def test_legal_exactly_if_the_model_says_so(seed: int, deep: bool) -> None:
     model, start = random_moves(seed, deep=deep)
     state = MoveState(assign(model), start)
-    assert deep or not state.moves.deep_items
+    assert deep or not state.moves.deep_bits
     for _ in walk(state, seed, 4):
         compare(state)
         status, objective, values = solve(
@@ -95,7 +95,7 @@ def test_the_random_models_are_no_trivial_ones() -> None:
         state = MoveState(assign(model), start)
         legal += len(state.legal())
         rows += int(state.static[3])
-        deep += bool(state.moves.deep_items)
+        deep += bool(state.moves.deep_bits)
     assert legal >= 50
     assert rows >= 100
     assert deep >= 10
@@ -123,6 +123,19 @@ def test_deep_masks_stay_exact_over_many_moves(seed: int) -> None:
         fresh = MoveState(moves, state.values())
         assert np.array_equal(fresh.mask(), state.mask())
         assert np.array_equal(fresh.changes(), state.changes())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_component_for_each_bin(seed: int) -> None:
+    model, start = fragments(seed, 8, 4)
+    moves = compile_moves(assign(model))
+    assert len(moves.deep_bits) == 4
+    state = MoveState(moves, start)
+    for _ in walk(state, seed, 60):
+        fresh = MoveState(moves, state.values())
+        assert np.array_equal(fresh.mask(), state.mask())
+        assert np.array_equal(fresh.changes(), state.changes())
+    assert compare(state) > 5
 
 
 def key(state: MoveState[Any]) -> tuple[int, ...]:
