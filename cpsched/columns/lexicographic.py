@@ -64,11 +64,13 @@ class Certifier:
     """Works through the aims, as often as asked; what it has learned of a stage it keeps.
 
     A stage is known by the values of those before it, so when a better solution of an earlier,
-    unproven stage turns up the later ones begin anew.
+    unproven stage turns up the later ones begin anew. patterns: False leaves it at the bounds that
+    need none, for bins with hundreds of items.
     """
 
-    def __init__(self, packing: Packing, host: Host) -> None:
+    def __init__(self, packing: Packing, host: Host, *, patterns: bool = True) -> None:
         self.packing, self.host = packing, host
+        self._patterns = patterns
         self._states: dict[tuple[int, ...], StageState] = {}
         self._solvers: dict[tuple[int, ...], StageSolver] = {}
 
@@ -90,24 +92,22 @@ class Certifier:
     def _stage(self, k: int, deadline: float, share: float) -> bool:
         """Prove stage k, the earlier ones being proven; whether that succeeded."""
         state = self._state(k)
-        if not state.proven:
-            last = k + 1 == len(self.packing.aims)
-            values, solutions = self.host.best()
-            floors = values[:k]
-            solver = self._solver(k, floors)
-            solver.relax(state, self._columns(solver, solutions), deadline)
-            self.host.prove(k, state.bound)
-            trivial = state.bound == self.packing.aims[k].most(self.packing.items)
-            if not state.proven and trivial and not last:
-                self._defer(k, deadline, share, quick=True)
-            state = self._state(k)
-            if not state.proven:
-                solver.run(state, self._columns(solver, self.host.best()[1]), deadline)
-                self.host.prove(k, state.bound)
-            if not state.proven and not trivial and not last:
-                self._defer(k, deadline, share)
-            state = self._state(k)
-        return state.proven
+        if state.proven or not self._patterns:
+            return state.proven
+        last = k + 1 == len(self.packing.aims)
+        values, solutions = self.host.best()
+        solver = self._solver(k, values[:k])
+        solver.relax(state, self._columns(solver, solutions), deadline)
+        self.host.prove(k, state.bound)
+        trivial = state.bound == self.packing.aims[k].most(self.packing.items)
+        if trivial and not last:
+            self._defer(k, deadline, share, quick=True)
+        state = self._state(k)
+        solver.run(state, self._columns(solver, self.host.best()[1]), deadline)
+        self.host.prove(k, state.bound)
+        if not state.proven and not trivial and not last:
+            self._defer(k, deadline, share)
+        return self._state(k).proven
 
     def _state(self, k: int) -> StageState:
         """What is known of stage k at the best values of the stages before it."""
@@ -127,6 +127,8 @@ class Certifier:
         little and its columns are arbitrary; those of a later stage are not.
         """
         aims, items = self.packing.aims, self.packing.items
+        if self._state(k).proven:
+            return
         reached, _ = self.host.best()
         floors: list[int] = list(reached[:k])
         for later in range(k + 1, len(aims)):

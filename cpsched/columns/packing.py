@@ -1,9 +1,9 @@
 """Placing items of several types into bins of several classes: the problem that columns solve.
 
 Identical items are counts and identical bins are classes. What a stage may weigh, for each type:
-``placed``, how many of its ``count`` have a place; ``kept``, how many of its ``running`` items have
-one (no more than are placed); ``home``, how many stay in the bin where they are (no more than are
-kept).
+``placed``, how many of its ``count`` have a place; ``kept``, how many of its ``running`` items
+have one (no more than are placed); ``home``, how many stay in the bin where they are (no more
+than are kept).
 """
 
 from __future__ import annotations

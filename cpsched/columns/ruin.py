@@ -33,8 +33,27 @@ _MOST_BINS = 4
 
 @kernel(
     INT(
-        I8X2, I8X2, I8X2, I8X2, U1X2, I8, I8, I8, I8, I8, I8X2, I8, F8, I8X2, I8, U8, I8, INT,
-        FLOAT, FLOAT, FLOAT,
+        I8X2,
+        I8X2,
+        I8X2,
+        I8X2,
+        U1X2,
+        I8,
+        I8,
+        I8,
+        I8,
+        I8,
+        I8X2,
+        I8,
+        F8,
+        I8X2,
+        I8,
+        U8,
+        I8,
+        INT,
+        FLOAT,
+        FLOAT,
+        FLOAT,
     )
 )
 def ruin_and_recreate(
@@ -64,8 +83,8 @@ def ruin_and_recreate(
 
     weight (types, resources); capacity (bins, resources); limit, home, contents (bins, types);
     count, running, tier, move, evict (types,): tier 0 is the most important; quota_member
-    (quotas, types), quota_allowed (quotas,); tier_weight (tiers,): cost of an item without a place;
-    disruption: weight of the cost of moves; best_digits (2 * tiers,): unplaced by tier, then
+    (quotas, types), quota_allowed (quotas,); tier_weight (tiers,): cost of an item without a
+    place; disruption: weight of the cost of moves; best_digits (2 * tiers,): unplaced by tier, then
     disruption by tier, of the best so far: *contents* ends as the best. random, shape (1,): state
     of the generator. hot, cold: temperature at the begin and at the end.
     """
@@ -132,16 +151,16 @@ def ruin_and_recreate(
                 state ^= state << np.uint64(13)
                 state ^= state >> np.uint64(7)
                 state ^= state << np.uint64(17)
-                b = np.int64((state >> np.uint64(11)) % np.uint64(bins))
+                pick = np.int64((state >> np.uint64(11)) % np.uint64(bins))
                 again = True
                 while again:
                     again = False
                     for p in range(q):
-                        if chosen[p] == b:
+                        if chosen[p] == pick:
                             again = True
                     if again:
-                        b = (b + 1) % bins
-                chosen[q] = b
+                        pick = (pick + 1) % bins
+                chosen[q] = pick
             for i in range(number):
                 saved_placed[i] = placed[i]
                 saved_stays[i] = stays[i]
@@ -156,7 +175,7 @@ def ruin_and_recreate(
                     saved[q, i] = held
                     if held == 0:
                         continue
-                    out = held
+                    out = held + 0
                     if not whole:
                         state ^= state << np.uint64(13)
                         state ^= state >> np.uint64(7)
@@ -177,16 +196,16 @@ def ruin_and_recreate(
                 state ^= state << np.uint64(13)
                 state ^= state >> np.uint64(7)
                 state ^= state << np.uint64(17)
-                b = np.int64((state >> np.uint64(11)) % np.uint64(bins))
+                pick = np.int64((state >> np.uint64(11)) % np.uint64(bins))
                 known = False
                 for q in range(most + extra):
-                    if touched[q] == b:
+                    if touched[q] == pick:
                         known = True
                 if known:
                     break
-                touched[most + extra] = b
+                touched[most + extra] = pick
                 for i in range(number):
-                    others_row[extra, i] = contents[b, i]
+                    others_row[extra, i] = contents[pick, i]
                 extra += 1
             state ^= state << np.uint64(13)
             state ^= state >> np.uint64(7)

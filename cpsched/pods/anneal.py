@@ -1,7 +1,8 @@
-"""Local search for pod packing: ruin and recreate on the packing of a cluster, or on parts of it."""
+"""Annealing over the packing of a cluster, a matrix of nodes and types of pods."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,10 @@ from cpsched.columns.ruin import ruin_and_recreate
 
 if TYPE_CHECKING:
     from cpsched.columns.packing import LongArray
+    from cpsched.incumbent import Incumbent
+    from cpsched.pods.columns import PodHost
     from cpsched.pods.packing import PodPacking
+    from cpsched.pods.solution import Placement
 
 #: Cost of an unplaced item relative to one of the tier below.
 _TIER_RATIO = 8.0
@@ -79,3 +83,29 @@ class Search:
             disruption,
         )
         return self.contents
+
+
+def improve(
+    pods: PodPacking,
+    host: PodHost,
+    incumbent: Incumbent[Placement],
+    *,
+    seed: int,
+    deadline: float,
+) -> None:
+    """Anneal again and again, longer each time, until *deadline* (perf_counter) or the end.
+
+    Each round begins with the best placement known, whoever found it.
+    """
+    search = Search(pods, seed, host.halt)
+    slices = 1
+    while True:
+        _, (contents, *_) = host.best()
+        search.start_from(contents)
+        for hot, cold, disruption in (PLACING, SETTLING):
+            for k in range(slices):
+                if incumbent.done or time.perf_counter() >= deadline:
+                    return
+                begin, end = (hot * (cold / hot) ** ((k + step) / slices) for step in (0, 1))
+                host.offer(search.run(SLICE, begin, end, disruption))
+        slices *= 2

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from cpsched.pods import objective
 from cpsched.pods.check import check
-from cpsched.pods.packing import PodPacking
 from cpsched.pods.solution import Placement
 
 if TYPE_CHECKING:
     from cpsched.columns.packing import LongArray
     from cpsched.incumbent import Incumbent
-    from cpsched.pods.instance import Cluster
+    from cpsched.pods.packing import PodPacking
 
 SOURCE = "columns"
 
@@ -25,9 +24,8 @@ class PodHost:
     reached yet are those of everything placed and nothing moved, which nothing can undercut.
     """
 
-    def __init__(self, cluster: Cluster, incumbent: Incumbent[Placement]) -> None:
-        self.cluster, self.incumbent = cluster, incumbent
-        self.pods = PodPacking(cluster)
+    def __init__(self, pods: PodPacking, incumbent: Incumbent[Placement]) -> None:
+        self.cluster, self.incumbent, self.pods = pods.cluster, incumbent, pods
         self.halt = incumbent.halt
         self.refused = 0
         self.others: list[LongArray] = []

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class PodPacking:
     """The packing of a cluster, and the way back.
 
-    kind: shape (num_pods,), type of each pod, -1 for held ones; constant: (stages,), what a
-    stage's digit is at an aim's value of 0, so that digit = constant - value.
+    kind: shape (num_pods,), type of each pod, -1 for held ones; first: (types,), a pod of each;
+    constant: (stages,), what a stage's digit is at an aim's value of 0: digit = constant - value.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -73,8 +73,6 @@ class PodPacking:
         node_class = np.zeros(self.cluster.num_nodes, dtype=np.int64)
         for c, nodes in enumerate(member):
             node_class[nodes] = c
-        # A type that may not come to a node, but runs there, would make a class of its own:
-        # without the stays its limit is that of the most generous node of the class.
         rows = np.concatenate([single.capacity, single.limit], axis=1)[node_class]
         _, inverse = np.unique(rows, axis=0, return_inverse=True)
         capacity = single.capacity[node_class]
@@ -127,6 +125,19 @@ class PodPacking:
                 aims.append(Aim(nothing, tier * (evict - move), tier * move))
                 constant.append(int((tier * evict * items.running).sum()))
         return aims, constant
+
+    @property
+    def exact(self) -> bool:
+        """Whether the packing knows every rule of the cluster."""
+        cluster = self.cluster
+        never = ~cluster.preempts & ~cluster.running & ~cluster.is_held
+        return not (
+            cluster.affinities
+            or cluster.spreads
+            or never.any()
+            or (cluster.usage > cluster.allocatable).any()
+            or any(not _on_nodes(rule) or _broken(cluster, rule) for rule in cluster.conflicts)
+        )
 
     def contents(self, node: IntArray) -> LongArray:
         """Shape (num_nodes, types): pods of each type on each node, held ones left out."""
