@@ -77,6 +77,14 @@ class Seeds(Lines):
         )
         return found
 
+    def available(self, cell: Cell, first: int, count: int) -> int:
+        """How many of *count* scenarios the cell has: fewer if the tries did not give more."""
+        for record in self.of("seeds"):
+            same = (record["cell"], record["first"]) == (cell.name, first)
+            if same and record["count"] >= count:
+                return min(count, len(record["seeds"]))
+        return count
+
 
 def key_of(run: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(run[name] for name in KEY)
