@@ -12,7 +12,7 @@ from cpsched.construct.kernels import look_around
 from cpsched.construct.root import values_of
 from cpsched.propagation import Propagator
 from cpsched.propagation.entry import post
-from cpsched.propagation.layout import FAILED, HEADER, OBJECTIVE
+from cpsched.propagation.layout import FAILED, HEADER, OBJECTIVE, PUSHES
 
 if TYPE_CHECKING:
     from cpsched.formulation import Values
@@ -46,7 +46,7 @@ class Settler:
         terms = construction.static[begin : begin + 2 * count].reshape(-1, 2)
         self._better, self._costs = HEADER + 2 * terms[:, 0] + (terms[:, 1] < 0), terms[:, 1]
         self._objective = terms[:, 0]
-        self._nodes = 0
+        self._nodes, self._pushes = 0, int(self.row[PUSHES])
 
     def settle(self, bits: Ints) -> int | None:
         """Objective, as it is minimised inside, with the bits at these values; None if none.
@@ -65,6 +65,7 @@ class Settler:
             best, found = int(row[at.BOUND]), row.copy()
         self._fix(bits)
         best, found = self._search(best, found)
+        self._pushes = int(row[PUSHES])
         if found is not None:
             row[:] = found
         return best
@@ -73,6 +74,8 @@ class Settler:
         """Begin at the root with the bits at these values; False if propagation fails."""
         row, root = self.row, self.moves.construction.root
         row[:] = root
+        # Levels are told from each other by their number: the trail remembers those of before.
+        row[PUSHES] = self._pushes
         slots = HEADER + 2 * self.moves.bits
         possible = (row[slots] <= bits) & (bits <= row[slots + 1])
         if not possible.all():

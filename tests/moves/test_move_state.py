@@ -272,12 +272,11 @@ def coins(seed: int) -> tuple[cp_model.CpModel, list[int]]:
         model.add_exactly_one(literals)
     price = sum(int(rng.integers(1, 30)) * x for literals in place for x in literals)
     for purse in range(2):
-        threes = model.new_int_var(0, 9, f"threes{purse}")
-        sevens = model.new_int_var(0, 9, f"sevens{purse}")
-        rest = model.new_int_var(0, 1, f"rest{purse}")
-        model.add(3 * threes + 7 * sevens - rest == price + purse)
+        threes = model.new_int_var(0, 30, f"threes{purse}")
+        sevens = model.new_int_var(0, 30, f"sevens{purse}")
+        model.add(3 * threes + 7 * sevens == price + purse)
         if purse == 0:
-            model.minimize(5 * threes + 2 * sevens - rest)
+            model.minimize(2 * threes + 20 * sevens)
     _, _, values = solve(model, {})
     return model, values
 
