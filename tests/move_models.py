@@ -173,7 +173,7 @@ def fragments(seed: int, items: int, bins: int) -> tuple[cp_model.CpModel, list[
         model.add_exactly_one(literals)
     wasted = []
     for b in range(bins):
-        capacity = int(used[b] + rng.integers(0, 20))
+        capacity = int(used[b] + rng.integers(16, 40))
         blocks = model.new_int_var(0, capacity, f"blocks{b}")
         wasted.append(model.new_int_var(0, 15, f"wasted{b}"))
         load = sum(sizes[i] * place[i][b] for i in range(items))

@@ -30,8 +30,8 @@ class MoveState(Generic[SolutionT]):
     An action is a decision: it comes into force in its item, a set of decisions of which one is,
     in place of the one that was. It is legal if that changes something and every constraint of the
     model can be satisfied afterwards. Constraints over decisions alone are kept as sums. Others
-    are settled by propagation with all decisions fixed; what it leaves open is filled in as at the
-    end of a construction, so that a decision may be struck where only a search would find values.
+    are settled by propagation with all decisions fixed, and by a search for what it leaves open:
+    see ``Settler``.
 
     Parameters
     ----------

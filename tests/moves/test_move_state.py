@@ -263,20 +263,29 @@ def assign_to(model: cp_model.CpModel, decisions: tuple[Any, ...]) -> Formulatio
     return formulation_of(model, decisions)
 
 
-def free_variables() -> tuple[cp_model.CpModel, list[int]]:
-    """What is left open is filled in: the objective presses the largest load down."""
-    model, start = random_moves(0, deep=False)
-    load = model.new_int_var(0, 50, "load")
-    literals = [model.get_bool_var_from_proto_index(v) for v in range(2)]
-    model.add(load >= 7 * literals[0] + 3 * literals[1])
-    model.minimize(load)
-    return model, [*start, 0]
+def coins(seed: int) -> tuple[cp_model.CpModel, list[int]]:
+    """What the decisions cost is paid in coins: the least number of each in turn gets nowhere."""
+    rng = np.random.default_rng(seed)
+    model = cp_model.CpModel()
+    place = [[model.new_bool_var(f"item{i}_{k}") for k in range(3)] for i in range(3)]
+    for literals in place:
+        model.add_exactly_one(literals)
+    price = sum(int(rng.integers(1, 30)) * x for literals in place for x in literals)
+    for purse in range(2):
+        threes = model.new_int_var(0, 30, f"threes{purse}")
+        sevens = model.new_int_var(0, 30, f"sevens{purse}")
+        model.add(3 * threes + 7 * sevens == price + purse)
+        if purse == 0:
+            model.minimize(2 * threes + 20 * sevens)
+    _, _, values = solve(model, {})
+    return model, values
 
 
-def test_what_is_left_open_is_filled_in() -> None:
-    model, start = free_variables()
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_left_open_is_searched(seed: int) -> None:
+    model, start = coins(seed)
     state = MoveState(assign(model), start)
-    for _ in walk(state, 0, 3):
+    for _ in walk(state, seed, 2):
         compare(state)
 
 
