@@ -41,22 +41,26 @@ def select(
     target: int,
     columns: Sequence[Column],
     *,
-    seconds: float,
+    deadline: float,
     best: bool = False,
     solver: mathopt.SolverType = mathopt.SolverType.HIGHS,
 ) -> Selection:
     """Choose columns such that the aim reaches *target* and the earlier ones their floors.
 
-    best: go on to the best value that the columns allow. A solution is counted again in integers
-    before it is returned; a solver that errs makes the answer OPEN.
+    best: go on to the best value that the columns allow; deadline: by ``time.perf_counter``,
+    building the program included. A solution is counted again in integers before it is returned;
+    a solver that errs makes the answer OPEN.
     """
     program = _Program(problem, columns)
     model = program.model
     model.add_linear_constraint(program.expression(problem.aim) >= target)
     if best:
         model.maximize(program.expression(problem.aim))
+    left = deadline - time.perf_counter()
+    if left <= 0:
+        return Selection(Answer.OPEN)
     parameters = mathopt.SolveParameters(
-        time_limit=datetime.timedelta(seconds=min(LONGEST_CALL, max(0.01, seconds))),
+        time_limit=datetime.timedelta(seconds=min(LONGEST_CALL, left)),
         threads=1 if solver is mathopt.SolverType.GSCIP else None,
         absolute_gap_tolerance=0.99 if best else None,
     )
@@ -73,21 +77,17 @@ def select(
 
 
 def decide(
-    problem: StageProblem, target: int, columns: Sequence[Column], *, seconds: float
+    problem: StageProblem, target: int, columns: Sequence[Column], *, deadline: float
 ) -> Selection:
     """Whether *columns* reach *target*; NONE only if two different solvers say so.
 
     HiGHS first; its infeasibility is doubted (its presolve has been seen to lose solutions) until
     SCIP has come to the same by itself.
     """
-    end = time.perf_counter() + seconds
-    first = select(problem, target, columns, seconds=seconds)
-    left = end - time.perf_counter()
+    first = select(problem, target, columns, deadline=deadline)
     if first.answer is not Answer.NONE:
         return first
-    if left <= 0.0:
-        return Selection(Answer.OPEN)
-    return select(problem, target, columns, seconds=left, solver=mathopt.SolverType.GSCIP)
+    return select(problem, target, columns, deadline=deadline, solver=mathopt.SolverType.GSCIP)
 
 
 class _Program:

@@ -185,7 +185,7 @@ class StageSolver:
             self.problem,
             state.value + 1,
             columns,
-            seconds=max(0.3, _ROUND_SHARE * (deadline - start)),
+            deadline=min(deadline, start + max(0.3, _ROUND_SHARE * (deadline - start))),
             best=True,
         )
         self._take(state, columns, chosen.use)
@@ -235,7 +235,7 @@ class StageSolver:
                 return
             columns += [(bin_class, pattern) for pattern in patterns]
         listed = time.perf_counter()
-        chosen = decide(self.problem, state.bound, columns, seconds=deadline - listed)
+        chosen = decide(self.problem, state.bound, columns, deadline=deadline)
         if chosen.answer is Answer.NONE:
             state.bound -= 1
         self._take(state, columns, chosen.use)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _FIRST_SHARE, _FIRST_MOST = 0.15, 0.25
 #: Nodes times types beyond which nothing is annealed as one matrix, nor proven by patterns.
 _DENSE = 200_000
+#: Seconds by which programs are told to end early: solvers look at the clock now and then.
+_MARGIN = 0.02
 #: Seconds of a turn below which taking turns is not worth its switching.
 _SHORT = 0.5
 
@@ -48,13 +50,14 @@ def _auto(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) -> 
     while not incumbent.done:
         left = incumbent.remaining
         known = incumbent.objective
-        certifier.run(time.perf_counter() + (0.5 * left if left > _SHORT else left))
+        share = 0.5 if left > _SHORT else 1.0
+        certifier.run(time.perf_counter() + share * left - _MARGIN)
         if incumbent.done:
             break
         if helper is None:
             improve(max(0.02, 0.5 * incumbent.remaining))
         elif incumbent.objective == known:
-            incumbent.wait(0.2)
+            incumbent.wait(0.1)
     if helper is not None:
         helper.join()
 
@@ -72,7 +75,7 @@ def _columns(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) 
     certifier = Certifier(pods.packing, PodHost(pods, incumbent))
     while not incumbent.done:
         known = incumbent.objective, incumbent.bound
-        certifier.run(incumbent.deadline)
+        certifier.run(incumbent.deadline - _MARGIN)
         if (incumbent.objective, incumbent.bound) == known:
             incumbent.finish()
 

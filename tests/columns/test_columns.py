@@ -243,11 +243,14 @@ def test_the_integer_program_says_what_enumeration_says(seed: int) -> None:
     columns = [(b, p) for b in range(packing.num_bins) for p in patterns_of(items, bins, b)]
     for k in range(len(best)):
         problem = StageProblem(items, bins, [], packing.aims[: k + 1], best[:k], True)
-        reached = decide(problem, best[k], columns, seconds=10)
+        reached = decide(problem, best[k], columns, deadline=time.perf_counter() + 10)
         assert reached.answer is Answer.FOUND
         assert problem.reaches(columns, reached.use, best[k])
-        assert decide(problem, best[k] + 1, columns, seconds=10).answer is Answer.NONE
-        top = select(problem, 0, columns, seconds=10, best=True)
+        assert (
+            decide(problem, best[k] + 1, columns, deadline=time.perf_counter() + 10).answer
+            is Answer.NONE
+        )
+        top = select(problem, 0, columns, deadline=time.perf_counter() + 10, best=True)
         assert problem.reaches(columns, top.use, best[k])
 
 
