@@ -25,7 +25,8 @@ class Family(Protocol):
     INSTANCE: class of the instances; METHODS: methods with one line each; CSV_COLUMNS: columns of
     the solution in CSV; OBJECTIVE: name of the objective; TABLE_COLUMNS: columns of ``cells``;
     SOLUTION: name of a solution; PLOT: ``module:function`` that draws (instance, result), and
-    PICTURE what it draws.
+    PICTURE what it draws; COMMANDS: ``module:function`` that writes shell commands for
+    (instance, solution), empty if there are none.
     """
 
     INSTANCE: type
@@ -36,6 +37,7 @@ class Family(Protocol):
     TABLE_COLUMNS: tuple[str, ...]
     PLOT: str
     PICTURE: str
+    COMMANDS: str
 
     def obstacle(self, method: str, instance: Any) -> str:
         """What keeps *method* from solving *instance*; empty if nothing."""

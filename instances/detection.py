@@ -1,6 +1,10 @@
 """Which format a text is in, from its content.
 
-1. The first character is ``{`` or ``[``, or the file is called ``.json``: json.
+0. The first key is one of an API object (``apiVersion``, ``kind``, ...), JSON or YAML: a snapshot
+   of a Kubernetes cluster.
+1. The first character is ``{`` or ``[``, or the file is called ``.json`` or ``.jsonl``: json, or a
+   scenario of pods if it has ``replicasets``; the key ``family`` tells what a json is about. The
+   openb trace is read only if asked for.
 2. Taillard's title or one of the words ``Times`` and ``Machines`` stands on a line: taillard.
 3. The header has three numbers: fjs.
 4. The header has two numbers: the format whose shape most of the other lines have. jsplib wants
@@ -45,9 +49,16 @@ _FITS: Final[dict[str, Callable[[Sequence[int], int], bool]]] = {
 _SUFFIXES: Final = {".fjs": "fjs", ".jsp": "jsplib", ".jssp": "jsplib"}
 
 
+def is_lines(text: str) -> bool:
+    """Whether a text is one JSON object on each of several lines, and not one object."""
+    first = text.lstrip().split("\n", 2)
+    # The first line of a single object that spans lines does not close it.
+    return len(first) > 1 and first[0].rstrip().endswith("}") and first[1].lstrip()[:1] == "{"
+
+
 def is_json(text: str, suffix: str) -> bool:
     """Whether a text is meant to be JSON."""
-    return suffix == ".json" or text[:1024].lstrip()[:1] in ("{", "[")
+    return suffix in (".json", ".jsonl") or text[:1024].lstrip()[:1] in ("{", "[")
 
 
 def candidates(document: Document, suffix: str) -> list[str]:

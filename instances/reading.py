@@ -6,27 +6,43 @@ import os
 import re
 import stat
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cpsched.errors import InputError
-from cpsched.instances import detection, files, library
-from cpsched.instances.formats import check_format, native, text
+from cpsched.instances import detection, files, kubernetes, library
+from cpsched.instances.formats import (
+    PARTIAL,
+    check_format,
+    native,
+    openb,
+    pods_native,
+    scenario,
+    text,
+)
 from cpsched.instances.naming import natural_key
 
 if TYPE_CHECKING:
-    from cpsched.jobshop.instance import JobShop
+    from collections.abc import Iterable, Sequence
+
+    from cpsched.protocols import Instance
 
 #: Bytes an instance may have: three times the largest in the literature (1,000 x 1,000).
 MAX_BYTES = 32 * 2**20
 
+#: Bytes a snapshot of a cluster may have: kubectl prints some 10 KB for a pod.
+MAX_SNAPSHOT_BYTES = kubernetes.MAX_BYTES
+
 #: Suffixes of the files of a folder that are taken for instances; JSPLIB's have none.
-SUFFIXES = ("", ".txt", ".jsp", ".jssp", ".fjs", ".json", ".data", ".dat", ".tai")
+SUFFIXES = (
+    *("", ".txt", ".jsp", ".jssp", ".fjs", ".data", ".dat", ".tai"),
+    *(".json", ".jsonl", ".yaml", ".yml"),
+)
 
 #: Files without a suffix that accompany instances and are none.
 _COMPANIONS = re.compile(r"(readme|licen[cs]e|notice|copying|authors|changelog|makefile)", re.I)
 
 
-def read(source: str | os.PathLike[str], input_format: str | None = None) -> JobShop:
+def read(source: str | os.PathLike[str], input_format: str | None = None) -> Any:
     """Read an instance from a file or, if there is none of that name, from the library.
 
     Parameters
@@ -34,29 +50,32 @@ def read(source: str | os.PathLike[str], input_format: str | None = None) -> Job
     source
         Path of a file, or a shipped name such as ``ta01``. An existing file comes first.
     input_format
-        One of ``FORMATS``; by default the content decides (see ``detection``). It says how to
+        One of ``ALL_FORMATS``; by default the content decides (see ``detection``). It says how to
         read a file; shipped instances do not need it.
 
     Raises
     ------
     InputError
-        If the file is missing, unreadable or malformed; ``UnknownNameError`` if *source* looks
-        like a name (no separator, no suffix) and is not shipped.
+        If the file is missing, unreadable or malformed, or holds several instances (see
+        ``read_all``); ``UnknownNameError`` if *source* looks like a name (no separator, no
+        suffix) and is not shipped.
+    """
+    return _only(read_all([source], input_format), files.display(source))
+
+
+def read_all(
+    sources: Iterable[str | os.PathLike[str]], input_format: str | None = None
+) -> list[Any]:
+    """Read every instance of several files and shipped names, in order.
+
+    A file may hold several (one on each line); the files of one snapshot, or of one trace, are
+    one instance together. Errors as ``read``.
     """
     _check_input_format(input_format)
-    path_text = os.fsdecode(source)
-    if not path_text:
-        raise InputError("no instance given: the name is empty")
-    path = Path(path_text)
-    if files.status(path) is not None:
-        return parse(files.read_bytes(path, MAX_BYTES), path_text, input_format)
-    separators = {"/", os.sep, os.altsep or os.sep}
-    if path.suffix or any(separator in path_text for separator in separators):
-        raise InputError("no such file", source=files.display(path_text))
-    return library.load(path_text)
+    return gather((load(os.fsdecode(source), input_format) for source in sources), input_format)
 
 
-def parse(data: bytes, source: str, input_format: str | None = None) -> JobShop:
+def parse(data: bytes, source: str, input_format: str | None = None) -> Any:
     """Read an instance from the content of a file.
 
     Parameters
@@ -67,7 +86,7 @@ def parse(data: bytes, source: str, input_format: str | None = None) -> JobShop:
         Name of the file for errors; its stem is the instance's name, unless the content holds
         one, and its suffix settles the format if the content leaves it open.
     input_format
-        One of ``FORMATS``; by default the content decides.
+        One of ``ALL_FORMATS``; by default the content decides.
 
     Raises
     ------
@@ -75,33 +94,141 @@ def parse(data: bytes, source: str, input_format: str | None = None) -> JobShop:
         With file and line, or JSON path, of what is wrong.
     """
     _check_input_format(input_format)
-    shown = files.display(source)
-    path = PurePath(source)
-    name = files.display(path.stem).strip("<> ") or "instance"
+    return _only(gather([(source, data)], input_format), files.display(source))
+
+
+def gather(
+    sources: Iterable[tuple[str, bytes | Instance]], input_format: str | None = None
+) -> list[Any]:
+    """Instances of the contents of several files, in order; see ``read_all``.
+
+    sources: name of each file and its content, or an instance that is known already.
+    """
+    found: list[Any] = []
+    # The files of one instance, at the place of the first.
+    parts: dict[str, tuple[int, list[tuple[str, bytes]]]] = {}
+    for source, data in sources:
+        if not isinstance(data, bytes):
+            found.append(data)
+            continue
+        kind = input_format or ("kubernetes" if _is_snapshot(data) else "")
+        if kind in PARTIAL:
+            if kind not in parts:
+                parts[kind] = (len(found), [])
+                found.append(None)
+            parts[kind][1].append((source, data))
+        else:
+            found.extend(_parse_located(data, source, input_format))
+    for kind, (place, contents) in parts.items():
+        found[place] = _join(kind, contents)
+    return found
+
+
+def load(source: str, input_format: str | None) -> tuple[str, bytes | Instance]:
+    """Content of a file, or a shipped instance."""
+    if not source:
+        raise InputError("no instance given: the name is empty")
+    path = Path(source)
+    if files.status(path) is not None:
+        return source, files.read_bytes(path, byte_limit(source, input_format))
+    separators = {"/", os.sep, os.altsep or os.sep}
+    if path.suffix or any(separator in source for separator in separators):
+        raise InputError("no such file", source=files.display(source))
+    return source, library.load(source)
+
+
+def byte_limit(source: str, input_format: str | None) -> int:
+    """Bytes that are read of *source*: more where it may be a snapshot of a cluster."""
+    snapshot = input_format == "kubernetes" or (
+        input_format is None and PurePath(source).suffix.lower() in (".json", ".yaml", ".yml")
+    )
+    return MAX_SNAPSHOT_BYTES if snapshot else MAX_BYTES
+
+
+def _is_snapshot(data: bytes) -> bool:
+    return kubernetes.is_snapshot(data[:65536].decode("utf-8", "replace"))
+
+
+def _join(kind: str, contents: Sequence[tuple[str, bytes]]) -> Any:
+    """One instance of several files; its name is that of the file, or of the folder they share."""
+    shown = [(files.display(source), data) for source, data in contents]
+    folders = {str(PurePath(source).parent) for source, _ in contents}
+    name = _stem(contents[0][0])
+    if len(contents) > 1:
+        name = _stem(folders.pop()) if len(folders) == 1 else "cluster"
+        name = "cluster" if name == "instance" else name
+    if kind == "kubernetes":
+        return kubernetes.parse_snapshot(shown, name)
+    return openb.parse(((source, _decode(data, source)) for source, data in shown), name)
+
+
+def _decode(data: bytes, source: str) -> str:
     try:
         if len(data) > MAX_BYTES:
             raise files.too_large(len(data), MAX_BYTES)
-        return _parse(text.decode(data), name, path.suffix.lower(), input_format)
+        return text.decode(data)
+    except InputError as error:
+        raise error.at(source) from None
+
+
+def _stem(source: str) -> str:
+    return files.display(PurePath(source).stem).strip("<> ") or "instance"
+
+
+def _parse_located(data: bytes, source: str, input_format: str | None) -> list[Any]:
+    shown = files.display(source)
+    suffix = PurePath(source).suffix.lower()
+    try:
+        return _parse(_decode(data, shown), _stem(source), suffix, input_format)
     except InputError as error:
         raise error.at(shown) from None
 
 
-def _parse(content: str, name: str, suffix: str, input_format: str | None) -> JobShop:
+def _parse(content: str, name: str, suffix: str, input_format: str | None) -> list[Any]:
     if not content or content.isspace():
         raise InputError("the file is empty")
+    if input_format == "scenario":
+        return _lines(content)
     if input_format == "json" or (input_format is None and detection.is_json(content, suffix)):
-        return native.parse(content)
+        if detection.is_lines(content):
+            return _lines(content)
+        return [_object(content)]
     document = text.document(content)
     if input_format is None:
-        return detection.read_detected(document, name, suffix)
-    return detection.READERS[input_format](document, name)
+        return [detection.read_detected(document, name, suffix)]
+    return [detection.READERS[input_format](document, name)]
 
 
-def read_folder(path: str | os.PathLike[str], input_format: str | None = None) -> list[JobShop]:
+def _lines(content: str) -> list[Any]:
+    """Instances of a text with one on each line; scenarios are named apart by their seeds."""
+    found = []
+    for number, line in enumerate(text.split_lines(content), start=1):
+        if line and not line.isspace():
+            try:
+                found.append(_object(line))
+            except InputError as error:
+                raise InputError(error.reason, line=number, path=error.path) from None
+    return found
+
+
+def _object(content: str) -> Any:
+    if scenario.is_scenario(content):
+        return scenario.parse(content)
+    return pods_native.parse(content) if pods_native.is_native(content) else native.parse(content)
+
+
+def _only(found: Sequence[Any], source: str) -> Any:
+    if len(found) != 1:
+        raise InputError(f"one instance is needed, there are {len(found)}", source=source)
+    return found[0]
+
+
+def read_folder(path: str | os.PathLike[str], input_format: str | None = None) -> list[Any]:
     """Read every instance file of a folder, in natural order of their names.
 
     Files with one of ``SUFFIXES`` are taken; hidden files, README, LICENSE and the like, and
-    subfolders are not looked at.
+    subfolders are not looked at. Of an openb trace, the list of all nodes and the default list of
+    pods are read.
 
     Raises
     ------
@@ -109,11 +236,13 @@ def read_folder(path: str | os.PathLike[str], input_format: str | None = None) -
         If the folder is missing or holds no instance file, and for the first malformed one.
     """
     _check_input_format(input_format)
-    return [read(entry, input_format) for entry in folder_files(path)]
+    return read_all(folder_files(path, input_format=input_format), input_format)
 
 
 def folder_files(
-    path: str | os.PathLike[str], without: str | os.PathLike[str] | None = None
+    path: str | os.PathLike[str],
+    without: str | os.PathLike[str] | None = None,
+    input_format: str | None = None,
 ) -> list[Path]:
     """Files that ``read_folder`` reads, but for the file *without* if that is one of them."""
     folder = Path(os.fsdecode(path))
@@ -122,6 +251,8 @@ def folder_files(
         raise InputError("no such folder", source=files.display(folder))
     if not stat.S_ISDIR(info.st_mode):
         raise InputError("is a file, not a folder", source=files.display(folder))
+    if input_format == "openb":
+        return openb.folder_files(folder)
     try:
         found = [entry for entry in folder.iterdir() if _is_instance(entry)]
     except OSError as error:

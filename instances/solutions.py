@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cpsched import families
 from cpsched.errors import InputError
-from cpsched.instances import files
+from cpsched.instances import files, placements
 from cpsched.instances.formats import text
 from cpsched.instances.formats.native import (
     check_keys,
@@ -24,9 +25,10 @@ from cpsched.jobshop.solution import Schedule
 from cpsched.report import SCHEMA_VERSION, csv_header, solution_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cpsched.jobshop.instance import JobShop
+    from cpsched.protocols import Instance
 
 #: Bytes a file of results may have.
 MAX_BYTES = 256 * 2**20
@@ -35,26 +37,26 @@ _KEYS = ("job", "index", "machine", "start", "end")
 _LARGEST = 2**31 - 1
 
 
-def read_solution(path: str | os.PathLike[str], instance: JobShop) -> Schedule:
-    """Schedule of *instance* in a file; see ``parse_solution``."""
+def read_solution(path: str | os.PathLike[str], instance: Instance) -> Any:
+    """Solution of *instance* in a file; see ``parse_solution``."""
     name = os.fsdecode(path)
     if not name:
         raise InputError("no solution file given: the name is empty")
     return parse_solution(files.read_bytes(Path(name), MAX_BYTES), name, instance)
 
 
-def parse_solution(data: bytes, source: str, instance: JobShop) -> Schedule:
-    """Schedule of *instance* in the content of a solution file; see ``parse_result``."""
+def parse_solution(data: bytes, source: str, instance: Instance) -> Any:
+    """Solution of *instance* in the content of a solution file; see ``parse_result``."""
     return parse_result(data, source, instance)[1]
 
 
-def parse_result(data: bytes, source: str, instance: JobShop) -> tuple[dict[str, Any], Schedule]:
-    """The JSON object for *instance* in the content of a solution file, and its schedule.
+def parse_result(data: bytes, source: str, instance: Instance) -> tuple[dict[str, Any], Any]:
+    """The JSON object for *instance* in the content of a solution file, and its solution.
 
     The content is one result (``{"solution": {"operations": [...]}, ...}``), one bare solution
-    (``{"operations": [...]}``), or results on one line each, of which the one whose
-    ``instance`` is the name of *instance* is taken. Whether the schedule keeps the rules of the
-    job shop, and what else the object states, is not looked at here.
+    (``{"operations": [...]}``, of pods ``{"placements": {...}}``), or results on one line each,
+    of which the one whose ``instance`` is the name of *instance* is taken. Whether the solution
+    keeps the rules of its problem, and what else the object states, is not looked at here.
 
     Raises
     ------
@@ -73,19 +75,19 @@ def parse_result(data: bytes, source: str, instance: JobShop) -> tuple[dict[str,
             )
         line, found = _select(content, instance)
         try:
-            return found, _schedule(found, instance)
+            return found, _solution(found, instance)
         except InputError as error:
             raise InputError(error.reason, line=line, path=error.path) from None
     except InputError as error:
         raise error.at(files.display(source)) from None
 
 
-def solution_to_json(instance: JobShop, schedule: Schedule) -> dict[str, Any]:
-    """``{"operations": [...]}``, what ``parse_solution`` reads."""
-    return solution_record(instance, schedule)
+def solution_to_json(instance: Instance, solution: Any) -> dict[str, Any]:
+    """What ``parse_solution`` reads, such as ``{"operations": [...]}``."""
+    return solution_record(instance, solution)
 
 
-def _select(content: str, instance: JobShop) -> tuple[int | None, Any]:
+def _select(content: str, instance: Instance) -> tuple[int | None, Any]:
     """The result or solution for *instance*, and its line if the file holds one on each."""
     if not content or content.isspace():
         raise InputError("the file is empty")
@@ -131,25 +133,26 @@ def _is_lines(first_two: list[tuple[int, str]]) -> bool:
     return first.startswith("{") and first.endswith("}") and second.startswith("{")
 
 
-def _load(content: str, instance: JobShop) -> Any:
+def _load(content: str, instance: Instance) -> Any:
     # Nothing sensible about one instance is longer; a longer text is refused unparsed.
-    limit = 2**20 + 1024 * instance.num_ops
-    if len(content) > limit:
+    family = families.of(instance)
+    if len(content) > 2**20 + 1024 * family.items(instance):
         raise InputError(
-            f"{len(content)} characters are too many for a schedule of the "
-            f"{instance.num_ops} operations of {instance.name}"
+            f"{len(content)} characters are too many for a {family.SOLUTION} of "
+            f"{instance.name}, {family.shape(instance)}"
         )
     return load(content)
 
 
-def _schedule(root: Any, instance: JobShop) -> Schedule:
+def _solution(root: Any, instance: Instance) -> Any:
+    key, read = _READERS[instance.family]
     if not isinstance(root, dict):
         raise InputError(f"a result must be an object, not {describe(root)}", path="$")
     reject_duplicate(root, "$")
-    if "operations" in root:
-        return _operations(root, "$", instance)
+    if key in root:
+        return read(root, "$", instance)
     if "solution" not in root:
-        raise InputError("expected the key 'solution' or the key 'operations'", path="$")
+        raise InputError(f"expected the key 'solution' or the key {key!r}", path="$")
     version = root.get("schema_version", SCHEMA_VERSION)
     if type(version) is not int or version != SCHEMA_VERSION:
         raise InputError(
@@ -164,9 +167,9 @@ def _schedule(root: Any, instance: JobShop) -> Schedule:
             f"a solution must be an object, not {describe(solution)}", path="$.solution"
         )
     reject_duplicate(solution, "$.solution")
-    if "operations" not in solution:
-        raise InputError("the key 'operations' is missing", path="$.solution")
-    return _operations(solution, "$.solution", instance)
+    if key not in solution:
+        raise InputError(f"the key {key!r} is missing", path="$.solution")
+    return read(solution, "$.solution", instance)
 
 
 def _operations(solution: dict[str, Any], parent: str, instance: JobShop) -> Schedule:
@@ -216,3 +219,10 @@ def _entry(entry: Any, path: str, first: list[int]) -> list[int]:
             for key in ("machine", "start", "end")
         ),
     ]
+
+
+#: For each family, the key by which a solution is known, and what reads it.
+_READERS: dict[str, tuple[str, Callable[[dict[str, Any], str, Any], Any]]] = {
+    "jobshop": ("operations", _operations),
+    "pods": (placements.KEY, placements.parse),
+}

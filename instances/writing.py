@@ -3,29 +3,53 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from cpsched import families
 from cpsched.errors import InputError
 from cpsched.instances import files
-from cpsched.instances.formats import check_format, fjs, jsplib, native, taillard
-from cpsched.instances.reading import MAX_BYTES
+from cpsched.instances.formats import (
+    check_format,
+    fjs,
+    jsplib,
+    native,
+    pods_native,
+    scenario,
+    taillard,
+)
+from cpsched.instances.reading import MAX_BYTES, MAX_SNAPSHOT_BYTES
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    from cpsched.jobshop.instance import JobShop
+    from cpsched.protocols import Instance
 
-_WRITERS: Final[dict[str, Callable[[JobShop], str]]] = {
-    "jsplib": jsplib.dumps,
-    "taillard": taillard.dumps,
-    "fjs": fjs.dumps,
-    "json": native.dumps,
+
+def _kubernetes(instance: Any) -> str:
+    from cpsched.instances.kubernetes import dumps_snapshot
+
+    return str(dumps_snapshot(instance))
+
+
+#: Writers by family and format.
+_WRITERS: Final[dict[str, dict[str, Callable[[Any], str]]]] = {
+    "jobshop": {
+        "jsplib": jsplib.dumps,
+        "taillard": taillard.dumps,
+        "fjs": fjs.dumps,
+        "json": native.dumps,
+    },
+    "pods": {
+        "json": pods_native.dumps,
+        "scenario": scenario.dumps,
+        "kubernetes": _kubernetes,
+    },
 }
 
 
-def dumps(instance: JobShop, output_format: str) -> str:
-    """Text of *instance* in one of ``FORMATS``.
+def dumps(instance: Instance, output_format: str) -> str:
+    """Text of *instance* in one of ``ALL_FORMATS``.
 
     Raises
     ------
@@ -33,17 +57,24 @@ def dumps(instance: JobShop, output_format: str) -> str:
         If the format cannot express the instance, or the text is longer than ``read`` allows.
     """
     check_format(output_format, "output format")
-    content = _WRITERS[output_format](instance)
-    if len(content) > MAX_BYTES:
+    writers = _WRITERS[instance.family]
+    if output_format not in writers:
         raise InputError(
-            f"{instance.name} has {instance.num_ops} operations and would take {len(content)} "
+            f"the format {output_format} cannot hold {instance.name}; "
+            f"these can: {', '.join(writers)}"
+        )
+    content = writers[output_format](instance)
+    if len(content) > (MAX_SNAPSHOT_BYTES if output_format == "kubernetes" else MAX_BYTES):
+        family = families.of(instance)
+        raise InputError(
+            f"{instance.name}, {family.shape(instance)}, would take {len(content)} "
             f"bytes in the format {output_format}; at most {MAX_BYTES} bytes can be read back"
         )
     return content
 
 
-def write(instance: JobShop, path: str | os.PathLike[str], output_format: str) -> None:
-    """Write *instance* to a file in one of ``FORMATS``.
+def write(instance: Instance, path: str | os.PathLike[str], output_format: str) -> None:
+    """Write *instance* to a file in one of ``ALL_FORMATS``.
 
     Raises
     ------

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cpsched.cli.files import OutputFile, emit
+from cpsched.errors import InputError
 from cpsched.instances.formats import check_format
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def group(context: typer.Context) -> None:
       cpsched generate taillard -j 50 -m 20 --time-seed 7 --machine-seed 8
 
       cpsched generate uniform -j 1000 -m 100 --seed 1 -o large.txt
+
+      cpsched generate pods --nodes 16 --pods-per-node 4 --count 100 -o scenarios.jsonl
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -84,6 +87,47 @@ def uniform(
 
     target = _target(output_format, output)
     _emit(uniform(jobs, machines, seed, low, high), output_format, target)
+
+
+@_commands.command()
+def pods(
+    nodes: Annotated[int, typer.Option("--nodes", "-n", help="Number of nodes.")] = 16,
+    pods_per_node: Annotated[int, typer.Option(help="Pods per node, on average.")] = 4,
+    priorities: Annotated[int, typer.Option(help="Number of priorities.")] = 2,
+    utilisation: Annotated[float, typer.Option(help="All requests over all nodes.")] = 1.05,
+    seed: Annotated[int, typer.Option("--seed", "-s")] = 0,
+    count: Annotated[int, typer.Option(help="Scenarios: of this seed and those after it.")] = 1,
+    output_format: Annotated[
+        str, typer.Option(metavar="FORMAT", help="scenario, json or kubernetes.")
+    ] = "scenario",
+    output: _Output = None,
+) -> None:
+    """Scenarios of Christensen, Giallorenzo and Mauro (2025), one on each line.
+
+    ReplicaSets of one to four equal pods, and as many equal nodes as it takes for the utilisation
+    asked for. Equal seeds give the scenarios of the publication.
+
+    [bold]Example:[/bold] cpsched generate pods --nodes 16 --pods-per-node 4 --priorities 2
+    --utilisation 1.05 --seed 484806185843093489
+    """
+    from cpsched import instances
+    from cpsched.instances.formats import scenario as compact
+    from cpsched.instances.generate_pods import scenario
+
+    target = _target(output_format, output)
+    if not 1 <= count <= 1_000_000:
+        raise InputError(f"--count must be in 1..1000000, not {count}")
+    if count > 1 and output_format == "kubernetes":
+        raise InputError("a Kubernetes snapshot holds one cluster: --count 1")
+    found = [
+        scenario(nodes, pods_per_node, priorities, utilisation, seed + number)
+        for number in range(count)
+    ]
+    if output_format == "scenario":
+        emit(compact.lines(found), target)
+    else:
+        texts = [instances.dumps(compact.to_cluster(one), output_format) for one in found]
+        emit("".join(texts), target)
 
 
 def _target(output_format: str, output: str | None) -> OutputFile | None:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
 
 from cpsched import report
 from cpsched.cli.files import OutputFile, emit
-from cpsched.cli.sources import expand, is_shipped, read_instances
+from cpsched.cli.sources import expand, is_shipped, pick, read_instances
 from cpsched.cli.tables import print_table
-from cpsched.errors import InputError
 from cpsched.instances import library
 from cpsched.instances.formats import check_format
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cpsched.jobshop.instance import JobShop
+    from cpsched.pods.instance import Cluster
+
+_Number = Annotated[
+    int | None,
+    typer.Option("--scenario", metavar="N", help="The N-th in the file, counted from 1."),
+]
 
 _commands = typer.Typer(no_args_is_help=False, rich_markup_mode="rich")
 
@@ -85,17 +92,20 @@ def show(
     input_format: Annotated[
         str | None,
         typer.Option(
-            help="jsplib, taillard, fjs or json.", show_default="by content", metavar="FORMAT"
+            help="jsplib, taillard, fjs, json, scenario, kubernetes or openb.",
+            show_default="by content",
+            metavar="FORMAT",
         ),
     ] = None,
+    number: _Number = None,
 ) -> None:
     """Show size, durations and bounds of one instance.
 
     [bold]Examples:[/bold] cpsched instances show ta01 · cpsched instances show my.fjs
     """
-    instance = _one(name, input_format)
+    instance = pick(read_instances([name], input_format), number, name)
     lines = [f"{instance.name}: {report.shape(instance)}"]
-    lines += [f"  {label:<16}{text}" for label, text in _facts(instance)]
+    lines += [f"  {label:<16}{text}" for label, text in _FACTS[instance.family](instance)]
     bounds = library.best_known(instance.name) if is_shipped(instance) else None
     if bounds is not None:
         known = (
@@ -111,7 +121,11 @@ def show(
 def export(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE", show_default=False)],
     output_format: Annotated[
-        str, typer.Option(metavar="FORMAT", help="jsplib, taillard, fjs or json.")
+        str,
+        typer.Option(
+            metavar="FORMAT",
+            help="jsplib, taillard, fjs or json; clusters: json, scenario or kubernetes.",
+        ),
     ] = "jsplib",
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE", show_default="stdout")
@@ -119,30 +133,43 @@ def export(
     input_format: Annotated[
         str | None,
         typer.Option(
-            help="jsplib, taillard, fjs or json.", show_default="by content", metavar="FORMAT"
+            help="jsplib, taillard, fjs, json, scenario, kubernetes or openb.",
+            show_default="by content",
+            metavar="FORMAT",
         ),
     ] = None,
+    number: _Number = None,
 ) -> None:
     """Write one instance in a standard format; also converts files.
 
     [bold]Examples:[/bold] cpsched instances export ta01 -o ta01.txt ·
-    cpsched instances export shop.txt --output-format fjs
+    cpsched instances export shop.txt --output-format fjs ·
+    cpsched instances export cluster.json --output-format json
     """
     from cpsched import instances
 
     check_format(output_format, "output format")
     target = None if output is None else OutputFile(output, inputs=expand([name]))
-    emit(instances.dumps(_one(name, input_format), output_format), target)
+    emit(
+        instances.dumps(pick(read_instances([name], input_format), number, name), output_format),
+        target,
+    )
 
 
-def _one(source: str, input_format: str | None) -> JobShop:
-    found = read_instances([source], input_format)
-    if len(found) != 1:
-        raise InputError(f"name one instance, not a folder of {len(found)}", source=source)
-    return found[0]
+def _amounts(cluster: Cluster) -> list[tuple[str, str]]:
+    """For each resource, what all pods and those that run request, of what there is."""
+    total, asked = cluster.allocatable.sum(axis=0), cluster.request.sum(axis=0)
+    used = cluster.usage.sum(axis=0)
+    return [
+        (
+            resource,
+            f"{total[r]} allocatable, {used[r]} used by pods that run, {asked[r]} requested",
+        )
+        for r, resource in enumerate(cluster.resources)
+    ]
 
 
-def _facts(instance: JobShop) -> list[tuple[str, str]]:
+def _durations(instance: JobShop) -> list[tuple[str, str]]:
     """Durations and the two trivial lower bounds: the longest job, the busiest machine."""
     durations = instance.mode_duration
     if not len(durations):
@@ -173,3 +200,10 @@ def _facts(instance: JobShop) -> list[tuple[str, str]]:
         modes_per_op = len(durations) / instance.num_ops
         facts.append(("flexibility", f"{modes_per_op:.2f} machines per operation"))
     return facts
+
+
+#: Lines of ``show`` between size and bounds, by family.
+_FACTS: dict[str, Callable[[Any], list[tuple[str, str]]]] = {
+    "jobshop": _durations,
+    "pods": _amounts,
+}

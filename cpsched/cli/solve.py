@@ -32,6 +32,7 @@ class Format(enum.StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    KUBECTL = "kubectl"
 
 
 def register(app: typer.Typer) -> None:
@@ -57,12 +58,20 @@ def solve(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of every random choice.")] = 0,
     method: Annotated[
-        str, typer.Option("--method", "-m", help="auto, cpsat, tabu or rule:NAME.")
+        str,
+        typer.Option(
+            "--method",
+            "-m",
+            help="Job shops: auto, cpsat, tabu or rule:NAME. Pods: auto, cpsat, columns, search, "
+            "default-scheduler, default-preemption, first-fit-decreasing or best-fit.",
+        ),
     ] = "auto",
     input_format: Annotated[
         str | None,
         typer.Option(
-            help="jsplib, taillard, fjs or json.", show_default="by content", metavar="FORMAT"
+            help="jsplib, taillard, fjs, json, scenario, kubernetes or openb.",
+            show_default="by content",
+            metavar="FORMAT",
         ),
     ] = None,
     output: Annotated[
@@ -72,21 +81,36 @@ def solve(
         ),
     ] = None,
     output_style: Annotated[
-        Format, typer.Option("--format", "-f", help="What is printed: text, or JSON lines.")
+        Format,
+        typer.Option(
+            "--format", "-f", help="What is printed: text, JSON lines, or kubectl commands."
+        ),
     ] = Format.TEXT,
     plot: Annotated[
         str | None,
-        typer.Option(metavar="FILE.png|svg", help="Draw a Gantt chart (one instance only)."),
+        typer.Option(
+            metavar="FILE.png|svg",
+            help="Draw a Gantt chart, or the nodes before and after (one instance only).",
+        ),
     ] = None,
     hint: Annotated[
         str | None,
         typer.Option(metavar="SOLUTION", help="Start from this result file (-: standard input)."),
     ] = None,
+    number: Annotated[
+        int | None,
+        typer.Option(
+            "--scenario",
+            metavar="N",
+            help="Only the N-th instance, counted from 1.",
+            show_default="all",
+        ),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress; only the result and errors.")
     ] = False,
 ) -> None:
-    """Find the best schedule within a time limit, and prove what can be proven.
+    """Find the best schedule or placement within a time limit, and prove what can be proven.
 
     [bold]Examples:[/bold]
 
@@ -100,10 +124,21 @@ def solve(
 
       cpsched generate taillard | cpsched solve - -f json   from a pipe, as JSON
 
-    Ctrl-C (or SIGTERM) ends with the best schedule found so far; a second one aborts. Every
-    schedule has passed the check against the instance. In JSON, each instance is one object on
-    one line. Exit code: 0 if every instance has a schedule, 1 if one has none (also: was not
-    started, or a result could not be written), 2 for bad input.
+      kubectl get nodes,pods,pdb,priorityclasses -A -o json > cluster.json
+
+      cpsched solve cluster.json -t 10                      what to move so that more pods fit
+
+      cpsched solve cluster.json -f kubectl > plan.sh       the plan as commands, to read first
+
+      cpsched solve scenarios.jsonl --scenario 3            one of many in a file
+
+    The files of a Kubernetes snapshot together are one cluster. Nothing here talks to a cluster.
+
+    Ctrl-C (or SIGTERM) ends with the best found so far; a second one aborts. Every schedule and
+    placement has passed the check against the instance; a placement has a plan that leads there.
+    In JSON, each instance is one object on one line. Exit code: 0 if every instance has a
+    solution, 1 if one has none (also: was not started, or a result could not be written), 2 for
+    bad input.
     """
     task = Task.prepare(
         sources=sources,
@@ -113,8 +148,11 @@ def solve(
         output=output,
         plot=plot,
         hint=hint,
+        number=number,
     )
-    raise typer.Exit(run(task, json=output_style is Format.JSON, quiet=quiet))
+    if output_style is Format.KUBECTL:
+        task.require_commands()
+    raise typer.Exit(run(task, output_style, quiet=quiet))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +177,7 @@ class Task:
         output: str | None,
         plot: str | None,
         hint: str | None,
+        number: int | None = None,
     ) -> Task:
         """Read all inputs and check all outputs; InputError for what cannot be used."""
         from cpsched import solving
@@ -146,7 +185,7 @@ class Task:
         solving.check_method(method)
         if hint == STDIN and STDIN in sources:
             raise InputError("an instance and --hint cannot both be - (standard input)")
-        sources = expand(sources, output)
+        sources = expand(sources, output, input_format)
         files = [source for source in sources if source != STDIN]
         results = picture = None
         if output is not None:
@@ -158,10 +197,16 @@ class Task:
             suffixes = [f".{name}" for name in FORMATS]
             picture = OutputFile(plot, suffixes=suffixes, option="--plot", inputs=files)
         instances = read_instances(sources, input_format)
+        if number is not None:
+            if not 1 <= number <= len(instances):
+                raise InputError(f"--scenario must be in 1..{len(instances)}, not {number}")
+            instances = [instances[number - 1]]
         if picture is not None and len(instances) > 1:
             raise InputError(f"--plot draws one instance, {len(instances)} are given")
         if results is not None:
             _reject_equal_names(instances, sources)
+            if results.suffix == ".csv" and len({instance.family for instance in instances}) > 1:
+                raise InputError("a CSV holds one family; write JSON", source=output)
         for instance in instances:
             solving.check_supported(method, instance)
         hints: list[Any] = [None] * len(instances)
@@ -172,10 +217,18 @@ class Task:
             hints = [_read_hint(data, name, instance) for instance in instances]
         return cls(instances, hints, limits, method, results, picture)
 
+    def require_commands(self) -> None:
+        """InputError if the answer to an instance cannot be printed as commands."""
+        for instance in self.instances:
+            if not families.of(instance).COMMANDS:
+                raise InputError(f"--format kubectl is for clusters, {instance.name} is none")
+
 
 def _reject_equal_names(instances: Sequence[Instance], sources: Sequence[str]) -> None:
-    """InputError if results in a file could not be told apart; one source per instance."""
+    """InputError if results in a file could not be told apart."""
     seen: dict[str, str] = {}
+    if len(sources) != len(instances):  # several in one file, or one in several files
+        sources = [f"instance {number}" for number in range(1, len(instances) + 1)]
     for instance, source in zip(instances, sources, strict=True):
         if instance.name in seen:
             raise InputError(
@@ -198,7 +251,7 @@ def _read_hint(data: bytes, source: str, instance: Instance) -> Any:
     return schedule
 
 
-def run(task: Task, *, json: bool, quiet: bool) -> int:
+def run(task: Task, style: Format, *, quiet: bool) -> int:
     """Solve, print, write; return the exit code."""
     from rich.console import Console
 
@@ -209,14 +262,23 @@ def run(task: Task, *, json: bool, quiet: bool) -> int:
         for entry in _solve_all(task, stop, notes):
             entries.append(entry)
             try:
-                if json:
-                    emit(report.json_line(report.record(entry.instance, entry.result)), None)
+                if style is not Format.TEXT:
+                    emit(_printed(entry, style), None)
             finally:  # the reader of a pipe may go, the file is still wanted
                 unsaved = _save(task, entries)
         interrupted = stop.is_set()
-    if not json:
+    if style is Format.TEXT:
         _print_text(task, entries, unsaved, interrupted=interrupted)
     return _explain(task, entries, list(unsaved.values()))
+
+
+def _printed(entry: report.Entry, style: Format) -> str:
+    if style is Format.JSON:
+        return report.json_line(report.record(entry.instance, entry.result))
+    if entry.result.solution is None:
+        return ""
+    commands = families.function(families.of(entry.instance).COMMANDS)
+    return str(commands(entry.instance, entry.result.solution))
 
 
 def _solve_all(task: Task, stop: threading.Event, notes: Console) -> Iterator[report.Entry]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cpsched import instances, report
 from cpsched.errors import InputError
 from cpsched.instances import files, library
+from cpsched.instances.reading import MAX_SNAPSHOT_BYTES, load
 
 if TYPE_CHECKING:
     from cpsched.protocols import Instance
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 STDIN = "-"
 
 
-def expand(sources: Sequence[str], output: str | None = None) -> list[str]:
+def expand(
+    sources: Sequence[str], output: str | None = None, input_format: str | None = None
+) -> list[str]:
     """*sources* with the instance files of each folder in its place.
 
     A file *output* in such a folder is left out if an earlier run wrote it: the same command
@@ -28,10 +31,14 @@ def expand(sources: Sequence[str], output: str | None = None) -> list[str]:
     found: list[str] = []
     for source in sources:
         if source != STDIN and os.path.isdir(source):
-            found.extend(str(file) for file in instances.folder_files(source, without))
+            found.extend(str(file) for file in _files(source, without, input_format))
         else:
             found.append(source)
     return found
+
+
+def _files(folder: str, without: str | None, input_format: str | None) -> list[Path]:
+    return instances.folder_files(folder, without, input_format)
 
 
 def _holds_results(path: str) -> bool:
@@ -48,18 +55,30 @@ def _holds_results(path: str) -> bool:
 def read_instances(sources: Sequence[str], input_format: str | None = None) -> list[Instance]:
     """Read every source, in order; a folder gives its files, ``-`` is standard input.
 
-    Raises InputError for the first source that cannot be used.
+    All snapshot files together are one cluster; a file may hold several instances. Raises
+    InputError for the first source that cannot be used.
     """
     if sum(source == STDIN for source in sources) > 1:
         raise InputError("- (standard input) is given twice")
-    found: list[Instance] = []
-    for source in expand(sources):
-        if source == STDIN:
-            data = _read_stdin(instances.MAX_BYTES)
-            found.append(instances.parse(data, "<stdin>", input_format))
-        else:
-            found.append(instances.read(source, input_format))
-    return found
+    expanded = expand(sources, input_format=input_format)
+    return instances.gather((_content(source, input_format) for source in expanded), input_format)
+
+
+def _content(source: str, input_format: str | None) -> tuple[str, bytes | Instance]:
+    if source == STDIN:
+        return "<stdin>", _read_stdin(MAX_SNAPSHOT_BYTES)
+    return load(source, input_format)
+
+
+def pick(found: Sequence[Instance], number: int | None, source: str) -> Instance:
+    """The *number*-th of the instances in *source*, counted from 1; None: there is but one."""
+    if number is None:
+        if len(found) != 1:
+            raise InputError(f"name one instance, not {len(found)} (--scenario N)", source=source)
+        return found[0]
+    if not 1 <= number <= len(found):
+        raise InputError(f"--scenario must be in 1..{len(found)}, not {number}", source=source)
+    return found[number - 1]
 
 
 def read_bytes(source: str, limit: int) -> tuple[bytes, str]:

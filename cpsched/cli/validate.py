@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cpsched import families
-from cpsched.cli.sources import STDIN, read_bytes, read_instances
+from cpsched.cli.sources import STDIN, pick, read_bytes, read_instances
 from cpsched.errors import InputError
 from cpsched.instances.formats.native import describe
 from cpsched.protocols import Instance
@@ -31,19 +31,25 @@ def validate(
     solution: Annotated[
         str,
         typer.Argument(
-            help="Result file of cpsched solve, or any JSON with its operations; - for "
-            "standard input.",
+            help="Result file of cpsched solve, or any JSON with its operations or placements; "
+            "- for standard input.",
             show_default=False,
         ),
     ],
     input_format: Annotated[
         str | None,
         typer.Option(
-            help="jsplib, taillard, fjs or json.", show_default="by content", metavar="FORMAT"
+            help="jsplib, taillard, fjs, json, scenario, kubernetes or openb.",
+            show_default="by content",
+            metavar="FORMAT",
         ),
     ] = None,
+    number: Annotated[
+        int | None,
+        typer.Option("--scenario", metavar="N", help="The N-th in the file, counted from 1."),
+    ] = None,
 ) -> None:
-    """Check a schedule against its instance and recompute its makespan.
+    """Check a schedule or placement against its instance and recompute its objective.
 
     [bold]Examples:[/bold]
 
@@ -51,7 +57,10 @@ def validate(
 
       cpsched solve ta01 -f json | cpsched validate ta01 -
 
-    The check uses neither the model nor a solver. Exit code: 0 valid, 1 a rule is broken or the
+      cpsched validate cluster.json plan.json
+
+    The check uses neither the model nor a solver; for pods, a plan is made and replayed step by
+    step. Exit code: 0 valid, 1 a rule is broken or the
     file states something else (objective, bound, status, instance), 2 a file cannot be read.
     """
     from cpsched.checking import check
@@ -59,10 +68,7 @@ def validate(
 
     if instance == STDIN and solution == STDIN:
         raise InputError("instance and solution cannot both be - (standard input)")
-    shops = read_instances([instance], input_format)
-    if len(shops) != 1:
-        raise InputError(f"one instance is checked at a time, not {len(shops)}", source=instance)
-    shop = shops[0]
+    shop = pick(read_instances([instance], input_format), number, instance)
     data, source = read_bytes(solution, MAX_BYTES)
     record, found = parse_result(data, source, shop)
     verdict = check(shop, found)

@@ -27,6 +27,7 @@ CSV_COLUMNS = ("job", "index", "machine", "start", "end")
 TABLE_COLUMNS = ("makespan", "bound", "gap")
 PLOT = "cpsched.plot:gantt_of_result"
 PICTURE = "Gantt chart"
+COMMANDS = ""
 
 _RULE = "rule:"
 

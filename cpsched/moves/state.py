@@ -128,11 +128,16 @@ class MoveState(Generic[SolutionT]):
         d = operator.index(decision)
         if not 0 <= d < self.num_decisions or not self._legal(d):
             raise ValueError(f"decision {decision} is not legal")
-        self._total += int(self.row[self.static[at.T_GAIN] + d] + self.extra[d])
         if not self.moves.deep_bits:
+            self._total += int(self.row[self.static[at.T_GAIN] + d])
             take(self.static, self.row, d)
             return
-        before = self.bits.copy()
+        # What was found when it was asked may have changed where a search was cut short.
+        total = self._settler.settle(self._bits_after(d))
+        if total is None:
+            self.verdict[d] = 0
+            raise ValueError(f"decision {decision} is not legal: no values found for the rest")
+        before, self._total = self.bits.copy(), total
         take(self.static, self.row, d)
         self.verdict[self._reach.of(np.flatnonzero(before != self.bits), self.bits)] = -1
         self._ask()

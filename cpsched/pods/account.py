@@ -68,6 +68,13 @@ def plan_of(cluster: Cluster, placement: Placement) -> Plan:
     return make_plan(cluster, placement)
 
 
+def commands(cluster: Cluster, placement: Placement) -> str:
+    """The plan that leads to *placement* as shell commands."""
+    from cpsched.pods.commands import kubectl
+
+    return kubectl(cluster, plan_of(cluster, placement))
+
+
 def record(cluster: Cluster, placement: Placement, bound: int | None) -> dict[str, Any]:
     """The ``solution`` part of the JSON object, as ``docs/result-schema.md`` has it."""
     rows = stage_rows(cluster, placement, bound)
@@ -219,12 +226,12 @@ def after(cluster: Cluster, result: Result[Placement]) -> list[str]:
         return lines
     lines.append(f"\nplan: {count(len(steps), 'step')}, in this order")
     digits = len(str(min(len(steps), MAX_LINES)))
-    for number, step in enumerate(steps[:MAX_LINES], start=1):
-        pod, node = cluster.pods[step.pod], cluster.nodes[step.node]
+    for place, step in enumerate(steps[:MAX_LINES], start=1):
+        name, node = cluster.pods[step.pod], cluster.nodes[step.node]
         cost = f" (cost {step.cost})" if step.cost else ""
         direction = "on" if step.action.value == "bind" else "from"
-        words = f"{step.action.value} {pod} {direction} {node}{cost}"
-        lines.append(f"  {number:>{digits}}  {words}: {step.reason}".rstrip(": "))
+        words = f"{step.action.value} {name} {direction} {node}{cost}"
+        lines.append(f"  {place:>{digits}}  {words}: {step.reason}".rstrip(": "))
     if len(steps) > MAX_LINES:
         lines.append(f"  and {len(steps) - MAX_LINES} more (--output plan.json holds all)")
     return lines

@@ -30,6 +30,7 @@ SOLUTION = "placement"
 CSV_COLUMNS = ("pod", "priority", "node_before", "node")
 TABLE_COLUMNS = ("unplaced before", "unplaced", "at least", "moved", "evicted", "proven")
 PLOT = "cpsched.pods.plot:before_after_of_result"
+COMMANDS = "cpsched.pods.account:commands"
 PICTURE = "picture of the nodes before and after"
 
 

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from cpsched.errors import UnknownNameError
 
-#: Names of the formats, in the order in which they are tried.
+#: Formats that hold a job shop, in the order in which they are tried.
 FORMATS: tuple[str, ...] = ("jsplib", "taillard", "fjs", "json")
+
+#: Formats that hold a cluster; json is the native format of every family.
+POD_FORMATS: tuple[str, ...] = ("json", "scenario", "kubernetes", "openb")
+
+ALL_FORMATS: tuple[str, ...] = tuple(dict.fromkeys((*FORMATS, *POD_FORMATS)))
+
+#: Formats that spread one instance over several files.
+PARTIAL: tuple[str, ...] = ("kubernetes", "openb")
 
 
 def check_format(name: str, kind: str = "format") -> None:
     """Raise UnknownNameError unless *name* is a format."""
-    if name not in FORMATS:
-        raise UnknownNameError.of(kind, name, FORMATS)
+    if name not in ALL_FORMATS:
+        raise UnknownNameError.of(kind, name, ALL_FORMATS)

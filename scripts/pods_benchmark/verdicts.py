@@ -130,7 +130,8 @@ def distance(run: Run) -> int | None:
     found, bound = unplaced(run), unplaced(run, "bounds")
     if found is None or bound is None:
         return None
-    return sum(found) - sum(bound)
+    # After a tier that is open, a digit may be more than this placement has to keep to.
+    return sum(max(0, mine - least) for mine, least in zip(found, bound, strict=True))
 
 
 def quantile(values: list[float], share: float) -> float:

@@ -144,7 +144,7 @@ JSON = [
         "must be 1, not the number 2",
     ),
     ("version true", whole("[[]]").replace("1", "true"), "$.schema_version", "not true"),
-    ("family", whole("[[]]").replace("jobshop", "pods"), "$.family", "not the text 'pods'"),
+    ("family", whole("[[]]").replace("jobshop", "zoo"), "$.family", "not the text 'zoo'"),
     ("empty name", whole("[[]]").replace('"x"', '""'), "$.name", "name must be printable"),
     ("name with line end", whole("[[]]").replace("x", "\\n"), "$.name", "name must be printable"),
     ("list", "[[[0, 1]]]", "$", "an instance must be an object, not a list of 1"),
