@@ -64,13 +64,11 @@ class Certifier:
     """Works through the aims, as often as asked; what it has learned of a stage it keeps.
 
     A stage is known by the values of those before it, so when a better solution of an earlier,
-    unproven stage turns up the later ones begin anew. patterns: False leaves it at the bounds that
-    need none, for bins with hundreds of items.
+    unproven stage turns up the later ones begin anew.
     """
 
-    def __init__(self, packing: Packing, host: Host, *, patterns: bool = True) -> None:
+    def __init__(self, packing: Packing, host: Host) -> None:
         self.packing, self.host = packing, host
-        self._patterns = patterns
         self._states: dict[tuple[int, ...], StageState] = {}
         self._solvers: dict[tuple[int, ...], StageSolver] = {}
 
@@ -92,8 +90,8 @@ class Certifier:
     def _stage(self, k: int, deadline: float, share: float) -> bool:
         """Prove stage k, the earlier ones being proven; whether that succeeded."""
         state = self._state(k)
-        if state.proven or not self._patterns:
-            return state.proven
+        if state.proven:
+            return True
         last = k + 1 == len(self.packing.aims)
         values, solutions = self.host.best()
         solver = self._solver(k, values[:k])

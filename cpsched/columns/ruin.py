@@ -85,8 +85,8 @@ def ruin_and_recreate(
     count, running, tier, move, evict (types,): tier 0 is the most important; quota_member
     (quotas, types), quota_allowed (quotas,); tier_weight (tiers,): cost of an item without a
     place; disruption: weight of the cost of moves; best_digits (2 * tiers,): unplaced by tier,
-    then disruption by tier, of the best so far: *contents* ends as the best. random, shape (1,): state
-    of the generator. hot, cold: temperature at the begin and at the end.
+    then disruption by tier, of the best so far: *contents* ends as the best. random, shape (1,):
+    state of the generator. hot, cold: temperature at the begin and at the end.
     """
     bins, number = contents.shape
     resources = weight.shape[1]

@@ -28,7 +28,7 @@ class PodPacking:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self.kind, self.first = _types(cluster)
+        self.kind, self.first = types(cluster)
         number = len(self.first)
         free = ~cluster.is_held
         movable = free & cluster.running
@@ -171,7 +171,7 @@ class PodPacking:
         return node
 
 
-def _types(cluster: Cluster) -> tuple[IntArray, LongArray]:
+def types(cluster: Cluster) -> tuple[IntArray, LongArray]:
     """Type of each pod (-1: held), and the first pod of each type.
 
     Interchangeable: equal request, profile, priority, costs, preemption, and the same rules.
