@@ -162,7 +162,12 @@ class MoveEnv(gymnasium.Env[Observation, Any]):
             raise self._illegal(action)
         before = state.total()
         if number < self.moves.num_decisions:
-            state.apply(number)
+            try:
+                state.apply(number)
+            except ValueError as problem:
+                # No more so: see ``MoveState.apply``.
+                self._show()
+                raise InputError(str(problem)) from None
             self._left -= 1
             self._over = self._left == 0
         else:

@@ -232,7 +232,7 @@ def _make_whole(name: str, book: Book, batch: dict[str, Any], options: argparse.
             if name == "openb":
                 run |= whole.run_openb(options.openb, options.whole_limit, method, options.workers)
             else:
-                run |= whole.run_snapshot(options.whole_limit, method, whole.LARGE)
+                run |= whole.run_snapshot(options.whole_limit, method, options.workers)
         except (RuntimeError, OSError, KeyError) as error:
             run |= {"status": "no answer", "problems": [str(error)]}
         book.begin(batch)

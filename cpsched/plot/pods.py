@@ -150,7 +150,9 @@ def _draw_lists(axes: Axes, changes: Changes) -> None:
     for (kind, title), left in zip(_LISTS, lefts, strict=True):
         pods = changes.of(kind)
         _line(axes, left, 0, f"{title}: {len(pods)}", INK, bold=True)
-        for row, pod in enumerate(pods[:_MAX_NAMES], 1):
+        # "and 1 more" takes as much room as the one.
+        shown = pods if len(pods) <= _MAX_NAMES + 1 else pods[:_MAX_NAMES]
+        for row, pod in enumerate(shown, 1):
             number = changes.numbers.get(pod)
             pod_name = cluster.pods[pod]
             if kind is Kind.MOVED:
@@ -163,7 +165,7 @@ def _draw_lists(axes: Axes, changes: Changes) -> None:
             if number is not None:
                 _line(axes, left, row, f"{number}", color_of(changes, pod), bold=True)
             _line(axes, left + (0.022 if number is not None else 0), row, words, INK)
-        if len(pods) > _MAX_NAMES:
+        if len(pods) > len(shown):
             _line(axes, left, _MAX_NAMES + 1, f"and {len(pods) - _MAX_NAMES} more", "#6b7280")
 
 

@@ -48,8 +48,10 @@ class Book(Lines):
         super().__init__(folder / f"pods-{row}.jsonl")
 
     def latest(self) -> list[dict[str, Any]]:
-        """Of each key the run made last."""
-        return list({key_of(run): run for run in self.of("run")}.values())
+        """Of each key the run made last; of runs on different numbers of cores the latest's."""
+        runs = self.of("run")
+        cores = runs[-1]["cores"] if runs else None
+        return list({key_of(run): run for run in runs if run["cores"] == cores}.values())
 
     def begin(self, batch: dict[str, Any]) -> None:
         """Note the batch that the coming runs belong to, once."""
