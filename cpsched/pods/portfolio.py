@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _FIRST_SHARE, _FIRST_MOST = 0.15, 0.25
 #: Nodes times types beyond which nothing is annealed as one matrix, nor proven by patterns.
 _DENSE = 200_000
-#: Seconds of the first search of a large cluster, after which the time of a check is known, and how
-#: many times that is kept for the last one.
+#: Seconds of the first search of a large cluster, after which the time of a check is known, and
+#: how many times that is kept for the last one.
 _FIRST_LARGE, _CHECKS = 2.0, 2.0
 #: Seconds by which programs are told to end early: solvers look at the clock now and then.
 _MARGIN = 0.02
