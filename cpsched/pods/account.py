@@ -184,7 +184,7 @@ def facts(
             else f"at most {total - row.bound} possible"
         )
         text = f"{total - row.value} of {count(total, 'pod')} placed (now {before}); {best}"
-        lines.append((f"priority {row.stage.priority}", text))
+        lines.append(("priority", f"{row.stage.priority}: {text}"))
     costs = [row for row in rows if row.stage.goal is Goal.DISRUPTION]
     cost, least = sum(row.value for row in costs), sum(row.bound for row in costs)
     proven = all(row.proven for row in rows)

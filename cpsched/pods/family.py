@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cpsched.protocols import Limits
 
 INSTANCE = Cluster
-OBJECTIVE = "stages"
+OBJECTIVE = "objective"
 SOLUTION = "placement"
 CSV_COLUMNS = ("pod", "priority", "node_before", "node")
 TABLE_COLUMNS = ("unplaced before", "unplaced", "at least", "moved", "evicted", "proven")

@@ -93,7 +93,7 @@ def test_a_stage_after_an_open_one_is_not_proven() -> None:
 def test_summary_says_what_moves_where_and_whether_better_exists() -> None:
     cluster = two_nodes()
     text = report.summary(report.Entry(cluster, result(cluster, (1, 1, 0), (0, 0, 1))))
-    assert "priority 2  1 of 1 pod placed (now 0); proven: no more is possible" in text
+    assert "priority    2: 1 of 1 pod placed (now 0); proven: no more is possible" in text
     assert "1 pod moved, 0 evicted for good, cost 1; proven: no cheaper way exists" in text
     plan = text[text.index("plan:") :].splitlines()
     assert plan[0] == "plan: 3 steps, in this order"
