@@ -20,6 +20,9 @@ demo: .venv/plot.stamp
 	@mkdir -p $(PICTURES)
 	@echo "== job shop: ft10, 10 jobs x 10 machines, at most 30 s"
 	$(BIN)/cpsched solve ft10 --time-limit 30 --plot $(PICTURES)/ft10.png
+	@echo "== pods: 16 nodes, 64 pods of which the default scheduler leaves 11 pending, at most 10 s"
+	@$(BIN)/cpsched generate pods --seed 484806185843093489 --output $(PICTURES)/pods.jsonl
+	$(BIN)/cpsched solve $(PICTURES)/pods.jsonl --time-limit 10
 
 test: .venv/dev.stamp
 	$(WARM_ALL)

@@ -18,6 +18,7 @@ from cpsched.errors import InputError, UnknownNameError
 from cpsched.formulation import Assign, Formulation, Start
 from cpsched.instances import read
 from cpsched.jobshop.model import formulate as formulate_job_shop
+from cpsched.pods.model import formulate as formulate_pods
 from cpsched.propagation import DisjunctiveRule
 from cpsched.protocols import Instance
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 #: Builds the formulation of an instance, by the name of its family.
-_FORMULATE = {"jobshop": formulate_job_shop}
+_FORMULATE = {"jobshop": formulate_job_shop, "pods": formulate_pods}
 
 
 class Kind(enum.StrEnum):

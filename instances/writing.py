@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 def _kubernetes(instance: Any) -> str:
-    from cpsched.instances.kubernetes import dumps_snapshot
+    from cpsched.instances.kubernetes.writing import dumps_snapshot
 
-    return str(dumps_snapshot(instance))
+    return dumps_snapshot(instance)
 
 
 #: Writers by family and format.

@@ -9,6 +9,7 @@ import numpy as np
 
 from cpsched.pods import objective
 from cpsched.pods.objective import Goal
+from cpsched.pods.occupancy import Occupancy
 from cpsched.words import count
 
 if TYPE_CHECKING:
@@ -75,6 +76,13 @@ def commands(cluster: Cluster, placement: Placement) -> str:
     return kubectl(cluster, plan_of(cluster, placement))
 
 
+def draw(cluster: Cluster, result: Result[Placement]) -> Any:
+    """Figure of the nodes before and after."""
+    from cpsched.pods.plot import before_after
+
+    return before_after(cluster, result.solution)
+
+
 def record(cluster: Cluster, placement: Placement, bound: int | None) -> dict[str, Any]:
     """The ``solution`` part of the JSON object, as ``docs/result-schema.md`` has it."""
     rows = stage_rows(cluster, placement, bound)
@@ -128,29 +136,15 @@ def unplaced(cluster: Cluster, placement: Placement) -> list[tuple[int, str]]:
     """Pods without a place and why, in order of priority, then arrival."""
     pods = np.flatnonzero(placement.node < 0)
     order = pods[np.argsort(-cluster.priority[pods], kind="stable")].tolist()
-    return [(pod, _why(cluster, placement, pod)) for pod in order]
+    state = Occupancy(cluster, placement.node)
+    return [(pod, cluster.held[pod] or _blocked(state, pod)) for pod in order]
 
 
-def _why(cluster: Cluster, placement: Placement, pod: int) -> str:
-    if cluster.held[pod]:
-        return cluster.held[pod]
-    open_nodes = cluster.allowed[cluster.profile[pod]]
-    if not open_nodes.any():
-        return "no node is allowed for it"
-    request = cluster.request[pod]
-    large = (request > cluster.allocatable) & (request > 0)
-    if large[open_nodes].any(axis=1).all():
-        return "larger than any node that is allowed for it"
-    free = cluster.allocatable - cluster.usage_of(placement.node)
-    short = ((request > free) & (request > 0))[open_nodes]
-    full = short.any(axis=1)
-    if not full.all():
-        return f"a rule keeps it off {int((~full).sum())} nodes with room"
-    words = [
-        f"{cluster.resources[r]} on {int(short[:, r].sum())}"
-        for r in np.flatnonzero(short.any(axis=0)).tolist()
-    ]
-    return f"no node with room is left: of {count(len(short), 'node')}, {', '.join(words)} short"
+def _blocked(state: Occupancy, pod: int) -> str:
+    if state.feasible(pod).any():
+        # There is room for it alone: moving or placing others came first, or a limit of the plan.
+        return "fits on its own, but is not placed in this answer"
+    return state.blocked(pod)
 
 
 def objective_text(cluster: Cluster, total: int | None) -> str:
@@ -190,7 +184,7 @@ def facts(
             else f"at most {total - row.bound} possible"
         )
         text = f"{total - row.value} of {count(total, 'pod')} placed (now {before}); {best}"
-        lines.append((f"priority {row.stage.priority}", text))
+        lines.append(("priority", f"{row.stage.priority}: {text}"))
     costs = [row for row in rows if row.stage.goal is Goal.DISRUPTION]
     cost, least = sum(row.value for row in costs), sum(row.bound for row in costs)
     proven = all(row.proven for row in rows)

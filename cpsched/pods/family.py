@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from cpsched.protocols import Limits
 
 INSTANCE = Cluster
-OBJECTIVE = "stages"
+OBJECTIVE = "objective"
 SOLUTION = "placement"
 CSV_COLUMNS = ("pod", "priority", "node_before", "node")
 TABLE_COLUMNS = ("unplaced before", "unplaced", "at least", "moved", "evicted", "proven")
-PLOT = "cpsched.pods.plot:before_after_of_result"
+PLOT = "cpsched.pods.account:draw"
 COMMANDS = "cpsched.pods.account:commands"
 PICTURE = "picture of the nodes before and after"
 

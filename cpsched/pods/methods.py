@@ -24,7 +24,7 @@ METHODS: dict[str, str] = {
 MODULES = {
     "auto": "cpsched.pods.portfolio",
     "cpsat": "cpsched.pods.cpsat",
-    "columns": "cpsched.pods.columns",
+    "columns": "cpsched.pods.portfolio",
     "search": "cpsched.pods.search",
     "default-scheduler": "cpsched.pods.scheduler",
     "default-preemption": "cpsched.pods.scheduler",

@@ -168,7 +168,7 @@ def test_lines_of_more_than_a_megabyte(name):
 
 def test_what_could_not_be_read_back_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(writing, "MAX_BYTES", 20)
-    with pytest.raises(InputError, match=r"16 operations, would take .* at most 20 bytes can be read"):
+    with pytest.raises(InputError, match=r"16 operations, would .* at most 20 bytes can be read"):
         write(uniform(4, 4, seed=0), tmp_path / "x.txt", "jsplib")
     assert not (tmp_path / "x.txt").exists()
 
