@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cpsched.columns.packing import Aim, Column, StageProblem
 
-#: HiGHS looks at nothing while it runs: so long at most may it keep a Ctrl-C waiting.
+#: Seconds that a call may keep a Ctrl-C waiting: solvers look at nothing but the clock.
 LONGEST_CALL = 3.0
 
 
@@ -43,7 +43,7 @@ def select(
     *,
     deadline: float,
     best: bool = False,
-    solver: mathopt.SolverType = mathopt.SolverType.HIGHS,
+    solver: mathopt.SolverType = mathopt.SolverType.GSCIP,
 ) -> Selection:
     """Choose columns such that the aim reaches *target* and the earlier ones their floors.
 
@@ -61,6 +61,10 @@ def select(
         return Selection(Answer.OPEN)
     parameters = mathopt.SolveParameters(
         time_limit=datetime.timedelta(seconds=min(LONGEST_CALL, left)),
+        # The relaxation is tight already: without cuts and presolve SCIP is nine times as fast as
+        # HiGHS, and five times as fast as itself (44 programs of 16 nodes and 64 pods).
+        presolve=mathopt.Emphasis.OFF,
+        cuts=mathopt.Emphasis.OFF if solver is mathopt.SolverType.GSCIP else None,
         threads=1 if solver is mathopt.SolverType.GSCIP else None,
         absolute_gap_tolerance=0.99 if best else None,
     )
@@ -81,13 +85,13 @@ def decide(
 ) -> Selection:
     """Whether *columns* reach *target*; NONE only if two different solvers say so.
 
-    HiGHS first; its infeasibility is doubted (its presolve has been seen to lose solutions) until
-    SCIP has come to the same by itself.
+    SCIP first; that there is none is believed when HiGHS has come to the same by itself, without
+    its presolve, which has been seen to lose solutions.
     """
     first = select(problem, target, columns, deadline=deadline)
     if first.answer is not Answer.NONE:
         return first
-    return select(problem, target, columns, deadline=deadline, solver=mathopt.SolverType.GSCIP)
+    return select(problem, target, columns, deadline=deadline, solver=mathopt.SolverType.HIGHS)
 
 
 class _Program:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from cpsched.pods.instance import Cluster
     from cpsched.protocols import Limits
 
-#: Share of the time that search has for itself before the first proof, with one thread; at most.
-_FIRST_SHARE, _FIRST_MOST = 0.15, 0.25
+#: Share of the time that search has for itself before the first proof; at most, seconds.
+_FIRST_SHARE, _FIRST_MOST = 0.1, 0.08
+#: Seconds of the first turns of columns and search where one thread does both; they double.
+_TURN = 0.5
 #: Nodes times types beyond which nothing is annealed as one matrix, nor proven by patterns.
 _DENSE = 200_000
 #: Seconds of the first search of a large cluster, after which the time of a check is known, and
@@ -29,8 +31,6 @@ _DENSE = 200_000
 _FIRST_LARGE, _CHECKS = 2.0, 2.0
 #: Seconds by which programs are told to end early: solvers look at the clock now and then.
 _MARGIN = 0.02
-#: Seconds of a turn below which taking turns is not worth its switching.
-_SHORT = 0.5
 
 
 def start(
@@ -54,17 +54,18 @@ def _auto(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) -> 
     if limits.workers > 1 and not incumbent.done:
         helper = incumbent.run(partial(improve, None))
     certifier = Certifier(pods.packing, host)
+    turn = _TURN
     while not incumbent.done:
-        left = incumbent.remaining
         known = incumbent.objective
-        share = 0.5 if left > _SHORT else 1.0
-        certifier.run(time.perf_counter() + share * left - _MARGIN)
+        left = incumbent.remaining
+        certifier.run(time.perf_counter() + (left if helper else min(turn, left)) - _MARGIN)
         if incumbent.done:
             break
         if helper is None:
-            improve(max(0.02, 0.5 * incumbent.remaining))
+            improve(min(turn, incumbent.remaining))
         elif incumbent.objective == known:
             incumbent.wait(0.1)
+        turn *= 2
     if helper is not None:
         helper.join()
 
