@@ -23,10 +23,13 @@ from cpsched.propagation import DisjunctiveRule
 from cpsched.protocols import Instance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 #: Builds the formulation of an instance, by the name of its family.
-_FORMULATE = {"jobshop": formulate_job_shop, "pods": formulate_pods}
+_FORMULATE: dict[str, Callable[..., Formulation[Any]]] = {
+    "jobshop": formulate_job_shop,
+    "pods": formulate_pods,
+}
 
 
 class Kind(enum.StrEnum):
@@ -95,7 +98,7 @@ def formulation_for(kind: Kind, source: object) -> Formulation[Any]:
     if formulate is None:
         raise UnknownNameError.of("family", source.family, _FORMULATE)
     # A family name promises the class of the instance.
-    formulation: Formulation[Any] = formulate(source)  # type: ignore[arg-type]
+    formulation: Formulation[Any] = formulate(source)
     wanted = Assign if kind is Kind.ASSIGN else Start
     if not any(isinstance(decision, wanted) for decision in formulation.decisions):
         raise InputError(f"{source.name} has nothing to {kind.value}")

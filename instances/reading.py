@@ -104,6 +104,7 @@ def gather(
 
     sources: name of each file and its content, or an instance that is known already.
     """
+    _check_input_format(input_format)
     found: list[Any] = []
     # The files of one instance, at the place of the first.
     parts: dict[str, tuple[int, list[tuple[str, bytes]]]] = {}

@@ -95,15 +95,21 @@ def _scheduler(cluster: Cluster, *, preemption: bool) -> Any:
     return scheduler.schedule(cluster, preemption=preemption)
 
 
-def _named(cluster: Cluster, *, name: str) -> Any:
-    from cpsched.pods import baselines
+def _first_fit_decreasing(cluster: Cluster) -> Any:
+    from cpsched.pods.baselines import first_fit_decreasing
 
-    return getattr(baselines, name)(cluster)
+    return first_fit_decreasing(cluster)
+
+
+def _best_fit(cluster: Cluster) -> Any:
+    from cpsched.pods.baselines import best_fit
+
+    return best_fit(cluster)
 
 
 _BASELINES: dict[str, Callable[[Cluster], Any]] = {
     "default-scheduler": partial(_scheduler, preemption=False),
     "default-preemption": partial(_scheduler, preemption=True),
-    "first-fit-decreasing": partial(_named, name="first_fit_decreasing"),
-    "best-fit": partial(_named, name="best_fit"),
+    "first-fit-decreasing": _first_fit_decreasing,
+    "best-fit": _best_fit,
 }

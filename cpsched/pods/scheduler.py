@@ -37,7 +37,6 @@ from cpsched.pods.solution import Placement
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable
 
     from cpsched.pods.instance import Cluster, IntArray, LongArray
 
@@ -47,7 +46,7 @@ _BEST = 100
 _SPREAD_WEIGHT = 2
 _HOST_SKEW = 3
 #: Kinds of controllers that the default selector does not know.
-_NO_SELECTOR = ("DaemonSet", "Job")
+_NO_SELECTOR = ("/DaemonSet/", "/Job/")
 #: Added to each victim's priority where they are summed, so that fewer victims sum to less.
 _SHIFT = 2**31
 _LEAST_CANDIDATES = 100
@@ -64,19 +63,17 @@ def schedule(
 
     A pod that fits nowhere is tried again after others were placed, if a rule ties it to other
     pods, or after pods were preempted, until nothing changes. Victims of preemption wait in the
-    queue like the others. Held pending pods are not tried.
+    queue like the others. Held pending pods are not tried. If *stop* is set, the placement so far
+    is returned.
 
     Parameters
     ----------
     cluster
         The cluster.
     arrival_order
-        Take pods in order of arrival alone, as if each came only after those before it were
-        tried; victims are tried again at once.
+        Take pods in order of arrival alone; victims are tried again at once.
     preemption
         Whether a pod that fits nowhere may evict pods of strictly lower priority from one node.
-    stop
-        When it is set, the placement so far is returned.
     """
     return Placement(_Simulation(cluster, arrival_order, preemption).run(stop))
 
@@ -85,7 +82,7 @@ class _Scores:
     """Scores of nodes for the next pod; follows each change of the occupancy."""
 
     def __init__(self, cluster: Cluster, now: Occupancy) -> None:
-        self.now = now
+        self.cluster, self.now = cluster, now
         names = [name for name in _ASSUMED if name in cluster.resources]
         self.columns = [cluster.resources.index(name) for name in names]
         self.allocatable = [np.ascontiguousarray(cluster.allocatable[:, c]) for c in self.columns]
@@ -94,73 +91,68 @@ class _Scores:
         self.missing = np.where(self.request == 0, assumed, 0)
         # What pods without a request are taken to use, on each node.
         self.extra = np.zeros((len(names), cluster.num_nodes), dtype=np.int64)
-        for pod in np.flatnonzero((now.node >= 0) & self.missing.any(axis=1)).tolist():
-            self.extra[:, now.node[pod]] += self.missing[pod]
+        there = now.node >= 0
+        np.add.at(self.extra.T, now.node[there], self.missing[there])
         # 100 times an amount must stay below 2^63; beyond that in Python's integers.
         self.huge = any(int(offer.max()) > 2**63 // _BEST - 1 for offer in self.allocatable)
         self.owner = cluster.owner.copy()
         for spread in cluster.spreads:
             self.owner[spread.holders] = -1
-        kinds = [name.split("/")[1] if name.count("/") == 2 else "" for name in cluster.owners]
-        unknown = np.array([kind in _NO_SELECTOR for kind in kinds], dtype=np.bool_)
-        if unknown.any():
-            self.owner[(cluster.owner >= 0) & unknown[cluster.owner]] = -1
+        for number, name in enumerate(cluster.owners):
+            if any(kind in name for kind in _NO_SELECTOR):
+                self.owner[cluster.owner == number] = -1
         self.siblings: dict[int, LongArray] = {}
-        self._by_owner = np.argsort(cluster.owner, kind="stable")
-        self._sorted = cluster.owner[self._by_owner]
-        self._all_owner = cluster.owner
 
     def shift(self, pod: int, node: int, by: int) -> None:
         """*pod* came to *node* (by = 1) or left it (by = -1)."""
         if self.missing[pod].any():
             self.extra[:, node] += by * self.missing[pod]
-        siblings = self.siblings.get(int(self._all_owner[pod]))
+        siblings = self.siblings.get(int(self.cluster.owner[pod]))
         if siblings is not None:
             siblings[node] += by
 
     def of(self, pod: int, at: IntArray) -> LongArray:
         """Total score of each node of *at*, all of which are feasible, for *pod*."""
-        total = self._least_allocated(pod, at) + self._balanced(pod, at)
+        offers = [offer[at] for offer in self.allocatable]
+        free = [self.now.free[:, column][at] for column in self.columns]
+        total = self._least_allocated(pod, at, offers, free) + self._balanced(pod, offers, free)
         if self.owner[pod] >= 0:
             total += _SPREAD_WEIGHT * self._spread(int(self.owner[pod]), at)
         return total
 
-    def _least_allocated(self, pod: int, at: IntArray) -> LongArray:
+    def _least_allocated(
+        self, pod: int, at: IntArray, offers: list[LongArray], free: list[LongArray]
+    ) -> LongArray:
         total = np.zeros(len(at), dtype=np.int64)
-        weight = np.zeros(len(at), dtype=np.int64)
-        for k, column in enumerate(self.columns):
-            offer = self.allocatable[k][at]
-            need = int(self.request[pod, k] + self.missing[pod, k])
-            room = np.maximum(self.now.free[at, column] - self.extra[k][at] - need, 0)
+        counted = np.zeros(len(at), dtype=np.int64)
+        needs = (self.request[pod] + self.missing[pod]).tolist()
+        for k, (offer, left, need) in enumerate(zip(offers, free, needs, strict=True)):
+            room = np.maximum(left - self.extra[k][at] - need, 0)
+            whole = np.maximum(offer, 1)
             if self.huge:
-                exact = [
-                    _BEST * r // max(1, o)
-                    for r, o in zip(room.tolist(), offer.tolist(), strict=True)
-                ]
-                total += np.array(exact, dtype=np.int64)
+                total += (room.astype(object) * _BEST // whole).astype(np.int64)
             else:
-                total += _BEST * room // np.maximum(offer, 1)
-            weight += offer > 0
-        return total // np.maximum(weight, 1)
+                total += _BEST * room // whole
+            counted += offer > 0
+        return total // np.maximum(counted, 1)
 
-    def _balanced(self, pod: int, at: IntArray) -> LongArray:
-        if len(self.columns) < 2 or not self.request[pod].any():
-            return np.zeros(len(at), dtype=np.int64)
-        shares = []
-        for k, column in enumerate(self.columns):
-            offer = self.allocatable[k][at]
-            used = offer - self.now.free[at, column] + self.request[pod, k]
-            shares.append(np.minimum(used / np.maximum(offer, 1), 1.0))
-        both = (self.allocatable[0][at] > 0) & (self.allocatable[1][at] > 0)
-        deviation = np.where(both, np.abs((shares[0] - shares[1]) / 2), 0.0)
+    def _balanced(self, pod: int, offers: list[LongArray], free: list[LongArray]) -> LongArray:
+        request = self.request[pod].tolist()
+        if len(request) < 2 or not any(request):
+            return np.zeros(1, dtype=np.int64)
+        shares = [
+            np.minimum((offer - left + need) / np.maximum(offer, 1), 1.0)
+            for offer, left, need in zip(offers, free, request, strict=True)
+        ]
+        deviation = np.abs(shares[0] - shares[1]) / 2
+        deviation[(offers[0] == 0) | (offers[1] == 0)] = 0.0
         return np.asarray((1 - deviation) * _BEST).astype(np.int64)
 
     def _spread(self, owner: int, at: IntArray) -> LongArray:
         if owner not in self.siblings:
-            low, high = np.searchsorted(self._sorted, [owner, owner + 1])
-            node = self.now.node[self._by_owner[low:high]]
-            nodes = len(self.now.free)
-            self.siblings[owner] = np.bincount(node[node >= 0], minlength=nodes).astype(np.int64)
+            node = self.now.node[(self.cluster.owner == owner) & (self.now.node >= 0)]
+            count = np.bincount(node, minlength=self.cluster.num_nodes)
+            self.siblings[owner] = count.astype(np.int64)
         # Rounded half away from zero, as the original does.
         raw = self.siblings[owner][at] * math.log(len(at) + 2) + (_HOST_SKEW - 1)
         score = np.floor(raw + 0.5).astype(np.int64)
@@ -178,8 +170,7 @@ class _Simulation:
         names = cluster.nodes
         self.by_name = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int32)
         self.rank = np.argsort(self.by_name)
-        urgency = np.zeros_like(cluster.priority) if arrival_order else -cluster.priority
-        self.urgency = urgency.tolist()
+        self.urgency = (cluster.priority * (0 if arrival_order else -1)).tolist()
         self.left = [budget.allowed for budget in cluster.budgets]
         # Pods that wait from the start are no disruption when they are preempted.
         self.budget: dict[int, int] = {}
@@ -190,9 +181,9 @@ class _Simulation:
     def run(self, stop: threading.Event | None) -> IntArray:
         """Try pods until none can be placed; where each is then."""
         pending = np.flatnonzero(~self.cluster.running & ~self.cluster.is_held).tolist()
-        queue = self._queue(pending)
+        queue = sorted((self.urgency[pod], pod) for pod in pending)
         while queue:
-            failed, placed, freed = [], False, False
+            failed, placed, freed = list[int](), False, False
             while queue:
                 if stop is not None and stop.is_set():
                     return self.now.node
@@ -203,17 +194,13 @@ class _Simulation:
                     placed = True
                     continue
                 victims = self._preempt(pod) if self.preemption else []
-                if not victims:
-                    failed.append(pod)
+                failed += [] if victims else [pod]
                 placed, freed = placed or bool(victims), freed or bool(victims)
                 for victim in victims:
                     heapq.heappush(queue, (self.urgency[victim], victim))
             again = failed if freed else [pod for pod in failed if self.now.has_rules(pod)]
-            queue = self._queue(again if placed else [])
+            queue = sorted((self.urgency[pod], pod) for pod in again if placed)
         return self.now.node
-
-    def _queue(self, pods: Iterable[int]) -> list[tuple[int, int]]:
-        return sorted((self.urgency[pod], pod) for pod in pods)
 
     def _best(self, pod: int, at: IntArray) -> int:
         """Node of *at* with the highest score, of these the first by name."""
@@ -242,19 +229,18 @@ class _Simulation:
         good = ((room >= need) | (need == 0)).all(axis=1) & (np.diff(start) > 0)
         good &= cluster.allowed[cluster.profile[pod]]
         most = max(_LEAST_CANDIDATES, cluster.num_nodes // 10)
-        found: list[tuple[int, int, int, int, int, list[int]]] = []
+        found: list[tuple[tuple[int, ...], int, list[int]]] = []
         for node in self.by_name[good[self.by_name]].tolist():
             victims = self._victims(pod, node, pods[start[node] : start[node + 1]].tolist())
             if victims:
-                priorities = cluster.priority[victims].tolist()
-                total = sum(priority + _SHIFT for priority in priorities)
-                rank = int(self.rank[node])
-                found.append((max(priorities), total, len(victims), rank, node, victims))
+                importance = [priority + _SHIFT for priority in cluster.priority[victims].tolist()]
+                key = (max(importance), sum(importance), len(victims), int(self.rank[node]))
+                found.append((key, node, victims))
             if len(found) == most:
                 break
         if not found:
             return []
-        *_, node, victims = min(found)
+        _, node, victims = min(found)
         for victim in victims:
             now.remove(victim)
             self.scores.shift(victim, node, -1)
@@ -271,23 +257,43 @@ class _Simulation:
         Empty if there is no room even without all of them, or a budget does not allow it.
         """
         left = self.left.copy()
-        over: list[int] = []
-        within: list[int] = []
+        over, within = list[int](), list[int]()
         for candidate in pods:
             budget = self.budget.get(candidate)
             if budget is not None:
                 left[budget] -= 1
             (over if budget is not None and left[budget] < 0 else within).append(candidate)
-        for candidate in pods:
+        reprieve = self._by_trial if self.now.has_rules(pod) else self._by_room
+        victims = reprieve(pod, node, [*over, *within])
+        return [] if set(over) & set(victims) else victims
+
+    def _by_room(self, pod: int, node: int, order: list[int]) -> list[int]:
+        """Pods of *order*, all that *pod* may evict from *node*, that do not fit beside it."""
+        request = self.cluster.request
+        asked = np.flatnonzero(request[pod])
+        uses = request[order][:, asked]
+        left = (self.now.free[node, asked] + uses.sum(axis=0) - request[pod, asked]).tolist()
+        victims = []
+        for candidate, use in zip(order, uses.tolist(), strict=True):
+            after = [have - take for have, take in zip(left, use, strict=True)]
+            if min(after, default=0) < 0:
+                victims.append(candidate)
+            else:
+                left = after
+        return victims
+
+    def _by_trial(self, pod: int, node: int, order: list[int]) -> list[int]:
+        """The same where rules have a say; empty if they keep *pod* out in any case."""
+        for candidate in order:
             self.now.remove(candidate)
         victims: list[int] = []
         if self.now.accepts(pod, node):
-            for candidate in (*over, *within):
+            for candidate in order:
                 self.now.place(candidate, node)
                 if not self.now.accepts(pod, node):
                     self.now.remove(candidate)
                     victims.append(candidate)
-        for candidate in pods:
+        for candidate in order:
             if self.now.node[candidate] < 0:
                 self.now.place(candidate, node)
-        return [] if set(over) & set(victims) else victims
+        return victims

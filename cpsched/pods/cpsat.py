@@ -1,0 +1,192 @@
+"""CP-SAT on the pod model, one stage of the objective after the other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cpsched.cpsat import run
+from cpsched.errors import StopRequestedError
+from cpsched.formulation import Assign
+from cpsched.incumbent import Incumbent
+from cpsched.pods import objective
+from cpsched.pods.check import check
+from cpsched.pods.interchange import canonical
+from cpsched.pods.model import formulate
+from cpsched.pods.running import trivial_bound
+from cpsched.pods.solution import Placement
+
+if TYPE_CHECKING:
+    import threading
+
+    from cpsched.formulation import Formulation
+    from cpsched.pods.instance import Cluster
+    from cpsched.protocols import Limits
+
+SOURCE = "cpsat"
+
+#: Pairs of pods and nodes that a model may have; with so many, building it takes 4 GB.
+MAX_PAIRS = 3_000_000
+
+
+def start(
+    cluster: Cluster, limits: Limits, method: str, incumbent: Incumbent[Placement]
+) -> threading.Thread:
+    """Start CP-SAT on *incumbent*; returns the running thread."""
+    del method
+
+    def work() -> None:
+        solve_by_stages(cluster, incumbent, workers=limits.workers, seed=limits.seed)
+        incumbent.finish()
+
+    return incumbent.run(work)
+
+
+def solve_by_stages(
+    cluster: Cluster, incumbent: Incumbent[Placement], *, workers: int, seed: int
+) -> None:
+    """Minimise the stages lexicographically until all is proven or *incumbent* is done.
+
+    Each stage is fixed to its proven value, or held to its best where time ran out, before the
+    next; it may take an equal share of the time left. The incumbent's bound is a number, too: the
+    proven stages, the bound of the first that is not, and what counting says of those behind it.
+
+    The model says which final states keep the rules. One that no plan leads to is not offered;
+    if all stages end in such a one, it is forbidden and they begin again.
+
+    It gives up where the model would have more than ``MAX_PAIRS`` pairs of pods and nodes.
+    """
+    pairs = int((~cluster.is_held).sum()) * cluster.num_nodes
+    if pairs > MAX_PAIRS:
+        incumbent.give_up(
+            f"cpsat: {pairs} pairs of pods and nodes are more than the {MAX_PAIRS} that it models"
+        )
+        return
+    solve = _Solve(cluster, incumbent, workers, seed)
+    try:
+        while not incumbent.done and not solve.round():
+            pass
+    except StopRequestedError:
+        return
+
+
+class _Solve:
+    """What is known between the stages."""
+
+    def __init__(
+        self, cluster: Cluster, incumbent: Incumbent[Placement], workers: int, seed: int
+    ) -> None:
+        self.cluster, self.incumbent = cluster, incumbent
+        self.workers, self.seed = workers, seed
+        self.stages = objective.stages(cluster)
+        self.least = objective.digits(cluster, trivial_bound(cluster))
+        self.refused: set[Placement] = set()
+        self.forbidden: list[Placement] = []
+
+    def round(self) -> bool:
+        """Solve all stages; whether there is nothing left to do."""
+        formulation = self._formulation()
+        place = self._start()
+        proven: list[int] = []
+        all_proven = True
+        for number in range(len(self.stages)):
+            if self.incumbent.done:
+                return True
+            view = _StageIncumbent(self, number, tuple(proven) if all_proven else None)
+            value = self.values(place)[number]
+            view.offer(value, place, SOURCE)
+            view.raise_bound(self.least[number], "counting")
+            if not view.done:
+                formulation.model.minimize(formulation.stages[number])
+                stage = replace(formulation, objective=partial(self.value, number))
+                stage.hint(place)
+                run(stage, view, workers=self.workers, seed=self.seed, source=SOURCE)
+            if view.objective is None or view.solution is None:
+                raise ValueError(f"stage {number} lost the solution it began with")
+            place, value = view.solution, view.objective
+            if view.bound == value:
+                formulation.model.add(formulation.stages[number] == value)
+            else:
+                formulation.model.add(formulation.stages[number] <= value)
+                all_proven = False
+            proven.append(value)
+        if place not in self.refused:
+            return True
+        self.forbidden.append(place)
+        return False
+
+    def values(self, placement: Placement) -> tuple[int, ...]:
+        """Values of the stages."""
+        return objective.values(self.cluster, placement.node)
+
+    def value(self, number: int, placement: Placement) -> int:
+        """Value of one stage."""
+        return self.values(placement)[number]
+
+    def offer(self, placement: Placement) -> None:
+        """Offer a placement of the model, if it is better than the best and passes the check."""
+        number = objective.objective(self.cluster, placement.node)
+        known = self.incumbent.objective
+        if known is not None and number >= known:
+            return
+        if check(self.cluster, placement).ok:
+            self.incumbent.offer(number, placement, SOURCE)
+        else:
+            self.refused.add(placement)
+
+    def raise_bound(self, proven: tuple[int, ...], bound: int) -> None:
+        """Take a *bound* on the stage after those that are *proven*."""
+        digits = (*proven, bound, *self.least[len(proven) + 1 :])
+        self.incumbent.raise_bound(objective.number(self.cluster, digits), SOURCE)
+
+    def _start(self) -> Placement:
+        best = self.incumbent.solution
+        node = self.cluster.node if best is None else best.node
+        return Placement(canonical(self.cluster, node))
+
+    def _formulation(self) -> Formulation[Placement]:
+        formulation = formulate(
+            self.cluster,
+            objective="stages",
+            symmetric=True,
+            stop=lambda: self.incumbent.done,
+        )
+        model = formulation.model
+        choices = [
+            choice.literal for choice in formulation.decisions if isinstance(choice, Assign)
+        ]
+        for placement in self.forbidden:
+            values = formulation.encode(placement)
+            literals = [(model.get_bool_var_from_proto_index(k), values[k]) for k in choices]
+            model.add_bool_or([~literal if value else literal for literal, value in literals])
+        return formulation
+
+
+class _StageIncumbent(Incumbent[Placement]):
+    """Best value and bound of one stage, passed on to the solve as whole numbers.
+
+    proven: values of the stages before, None if one of them is not proven: then a bound on this
+    one says nothing of the whole.
+    """
+
+    def __init__(self, solve: _Solve, number: int, proven: tuple[int, ...] | None) -> None:
+        outer = solve.incumbent
+        super().__init__(outer.remaining / (len(solve.stages) - number))
+        self.solve, self.proven = solve, proven
+
+    @property
+    def done(self) -> bool:
+        """Whether the stage or the solve is over."""
+        return self.solve.incumbent.done or super().done
+
+    def offer(self, objective: int, solution: Placement, source: str) -> bool:
+        """Take and pass on a placement."""
+        self.solve.offer(solution)
+        return super().offer(objective, solution, source)
+
+    def raise_bound(self, bound: int, source: str) -> bool:
+        """Take and pass on a bound."""
+        if self.proven is not None:
+            self.solve.raise_bound(self.proven, bound)
+        return super().raise_bound(bound, source)
