@@ -10,6 +10,7 @@ from ortools.sat.python import cp_model
 from cpsched.construct import assignment_decisions, formulation_of, schedule_decisions
 from cpsched.jobshop.instance import JobShop
 from cpsched.jobshop.model import formulate
+from cpsched.pods.model import formulate as formulate_pods
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,6 +187,18 @@ def flexible_formulation(seed: int) -> Formulation[Any]:
     return formulate(random_flexible_job_shop(seed))
 
 
+#: Rules of pods that never lead into a dead end: whatever is placed, the rest may be left out. The
+#: others may ask for more: a companion, a move that makes room, a pod that stays.
+OPEN_RULES = ("conflicts", "held", "profiles", "over")
+
+
+def pods_formulation(seed: int, pods: int = 7, nodes: int = 3) -> Formulation[Any]:
+    """Formulation of a random cluster."""
+    from random_clusters import random_cluster
+
+    return formulate_pods(random_cluster(seed, pods=pods, nodes=nodes, rules=OPEN_RULES))
+
+
 #: Formulations from a seed, by name; those of a model that assigns start with "assign".
 FORMULATIONS: dict[str, Callable[[int], Formulation[Any]]] = {
     "job shop": job_shop_formulation,
@@ -195,4 +208,5 @@ FORMULATIONS: dict[str, Callable[[int], Formulation[Any]]] = {
     "optional intervals": lambda seed: schedule(optional_intervals(seed)),
     "assign exactly one": lambda seed: assign(assignment(seed)),
     "assign at most one": lambda seed: assign(packing(seed)),
+    "assign pods": pods_formulation,
 }

@@ -48,6 +48,13 @@ def capacity(v: Variables) -> None:
                 v.forbid(arriving)
             elif (opened := v.any(arriving)) is not None:
                 v.model.add(v.total(pairs, needs) + (staying - free) * opened <= staying)
+                # Follows, and lets propagation see what the first arrival finds no room for.
+                need = dict(zip(pairs, needs, strict=True))
+                there_now = [pair for pair in pairs if v.stays[pair]]
+                for pair in arriving:
+                    least = need[pair] + staying - free
+                    weights = [*(need[one] for one in there_now), least]
+                    v.model.add(v.total([*there_now, pair], weights) <= staying)
 
 
 def conflicts(v: Variables) -> None:

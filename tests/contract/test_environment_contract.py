@@ -13,15 +13,18 @@ from construction_models import (
     deadlines,
     optional_intervals,
     packing,
+    pods_formulation,
     project,
     random_flexible_job_shop,
     schedule,
 )
+from random_clusters import random_cluster
 from random_shops import random_job_shop
 from verdicts import decided, inner_sum, solve
 
 from cpsched.checking import check
 from cpsched.construct import Frame, Outcome, State
+from cpsched.errors import InputError
 from cpsched.formulation import Assign, Start
 from cpsched.jobshop.model import formulate
 
@@ -103,6 +106,28 @@ def test_episodes_of_job_shops_pass_check(
     report = check(shop, env.construction.formulation.solution(info["values"]))
     assert report.ok, report.violations
     assert report.objective == info["objective"]
+
+
+@pytest.mark.parametrize("frame", ["next", "all"])
+def test_episodes_of_clusters_keep_the_rules(frame: str) -> None:
+    finished = ended = 0
+    for seed in range(60):
+        cluster = random_cluster(seed)
+        try:
+            env = AssignEnv(cluster, frame=frame)
+        except InputError:
+            continue  # nothing is left to decide
+        _, info, _, _ = play(env, seed)
+        if "dead_end" in info:
+            ended += 1
+            continue
+        finished += 1
+        report = check(cluster, env.construction.formulation.solution(info["values"]))
+        if report.ok:
+            assert report.objective == info["objective"]
+        else:  # the model says nothing of the way there
+            assert "plan" in report.violations[0]
+    assert finished > 5 * ended
 
 
 @pytest.mark.parametrize("name", FORMULATIONS)
@@ -199,6 +224,7 @@ TINY: dict[str, Callable[[int], Formulation[Any]]] = {
     "deadlines": lambda seed: schedule(deadlines(seed)),
     "exactly one": lambda seed: assign(assignment(seed, 4, 2)),
     "at most one": lambda seed: assign(packing(seed, 4, 2)),
+    "pods": lambda seed: pods_formulation(seed, 4, 2),
 }
 
 
@@ -212,6 +238,7 @@ TINY: dict[str, Callable[[int], Formulation[Any]]] = {
         ("job shop", Frame.WAIT),
         ("exactly one", Frame.NEXT),
         ("at most one", Frame.NEXT),
+        ("pods", Frame.NEXT),
     ],
 )
 @pytest.mark.parametrize("seed", range(3))

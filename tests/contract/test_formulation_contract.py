@@ -14,16 +14,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ortools.sat.python import cp_model
+from random_clusters import random_cluster
 
 from cpsched.checking import check
 from cpsched.jobshop.instance import JobShop
 from cpsched.jobshop.model import formulate
 from cpsched.jobshop.solution import Schedule
+from cpsched.pods.model import formulate as formulate_pods
+from cpsched.pods.solution import Placement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cpsched.formulation import Formulation
+    from cpsched.pods.instance import Cluster
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,35 @@ def roomy(shop: JobShop) -> Formulation[Schedule]:
     return formulate(shop, upper_bound=shop.horizon + 20)
 
 
+def clusters() -> st.SearchStrategy[Cluster]:
+    """Clusters of at most 4 pods, with the rules that ask nothing of the way there."""
+    rules = ("conflicts", "held", "profiles", "over", "never")
+    return st.integers(0, 10**6).map(
+        lambda seed: random_cluster(seed, pods=1 + seed % 4, rules=rules)
+    )
+
+
+def all_placements(cluster: Cluster) -> Iterator[Placement]:
+    """Every placement that the check accepts."""
+    for node in itertools.product(range(-1, cluster.num_nodes), repeat=cluster.num_pods):
+        placement = Placement(np.array(node))
+        if check(cluster, placement).ok:
+            yield placement
+
+
+def correct_placements(cluster: Cluster) -> st.SearchStrategy[Placement]:
+    """One of those."""
+    return st.sampled_from(list(all_placements(cluster)))
+
+
+@st.composite
+def changed_placements(draw: st.DrawFn, cluster: Cluster, placement: Placement) -> Placement:
+    """Placement with another node, or none, for one pod."""
+    node = placement.node.copy()
+    node[draw(st.integers(0, cluster.num_pods - 1))] = draw(st.integers(-1, cluster.num_nodes - 1))
+    return Placement(node)
+
+
 FAMILIES = [
     Family(
         name="job shop",
@@ -133,6 +166,14 @@ FAMILIES = [
         solutions=correct_schedules,
         changed=changed_schedules,
         every=semi_active_schedules,
+    ),
+    Family(
+        name="pods",
+        tiny=clusters(),
+        formulate=formulate_pods,
+        solutions=correct_placements,
+        changed=changed_placements,
+        every=all_placements,
     ),
 ]
 
