@@ -133,7 +133,7 @@ def changed(at: int, **values: object) -> str:
         (result_line("a") + '{"instance": "two", }\n', ":2", "not JSON"),
         ("[" * 100_000, ":1", "nested too deep"),
         ("instance,job,index,machine,start,end\n", "", "the JSON is needed"),
-        ("{" + " " * 2_000_000 + "}", "", "too many for a schedule of the 3 operations"),
+        ("{" + " " * 2_000_000 + "}", "", "too many for a schedule of two, job shop"),
         ("\x00", ":1", "binary data"),
     ],
 )
