@@ -76,13 +76,6 @@ def commands(cluster: Cluster, placement: Placement) -> str:
     return kubectl(cluster, plan_of(cluster, placement))
 
 
-def draw(cluster: Cluster, result: Result[Placement]) -> Any:
-    """Figure of the nodes before and after."""
-    from cpsched.pods.plot import before_after
-
-    return before_after(cluster, result.solution)
-
-
 def record(cluster: Cluster, placement: Placement, bound: int | None) -> dict[str, Any]:
     """The ``solution`` part of the JSON object, as ``docs/result-schema.md`` has it."""
     rows = stage_rows(cluster, placement, bound)

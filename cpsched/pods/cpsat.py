@@ -43,6 +43,11 @@ def start(
     return incumbent.run(work)
 
 
+def pairs(cluster: Cluster) -> int:
+    """Number of pairs of a pod that may move and a node."""
+    return int((~cluster.is_held).sum()) * cluster.num_nodes
+
+
 def solve_by_stages(
     cluster: Cluster, incumbent: Incumbent[Placement], *, workers: int, seed: int
 ) -> None:
@@ -57,10 +62,10 @@ def solve_by_stages(
 
     It gives up where the model would have more than ``MAX_PAIRS`` pairs of pods and nodes.
     """
-    pairs = int((~cluster.is_held).sum()) * cluster.num_nodes
-    if pairs > MAX_PAIRS:
+    if pairs(cluster) > MAX_PAIRS:
         incumbent.give_up(
-            f"cpsat: {pairs} pairs of pods and nodes are more than the {MAX_PAIRS} that it models"
+            f"cpsat: {pairs(cluster)} pairs of pods and nodes are more than the {MAX_PAIRS} that "
+            "it models"
         )
         return
     solve = _Solve(cluster, incumbent, workers, seed)

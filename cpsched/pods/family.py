@@ -29,7 +29,7 @@ OBJECTIVE = "objective"
 SOLUTION = "placement"
 CSV_COLUMNS = ("pod", "priority", "node_before", "node")
 TABLE_COLUMNS = ("unplaced before", "unplaced", "at least", "moved", "evicted", "proven")
-PLOT = "cpsched.pods.account:draw"
+PLOT = "cpsched.plot:before_after_of_result"
 COMMANDS = "cpsched.pods.account:commands"
 PICTURE = "picture of the nodes before and after"
 

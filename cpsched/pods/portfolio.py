@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 from cpsched.columns.lexicographic import Certifier
 from cpsched.pods import anneal, search
+from cpsched.pods.baselines import best_fit
 from cpsched.pods.check import check
 from cpsched.pods.columns import PodHost
+from cpsched.pods.cpsat import MAX_PAIRS, pairs, solve_by_stages
 from cpsched.pods.packing import PodPacking, types
+from cpsched.pods.scheduler import schedule
 from cpsched.pods.solution import Placement
 
 if TYPE_CHECKING:
     import threading
 
     from cpsched.incumbent import Incumbent
-    from cpsched.pods.instance import Cluster
+    from cpsched.pods.instance import Cluster, IntArray
     from cpsched.protocols import Limits
 
 #: Share of the time that search has for itself before the first proof; at most, seconds.
@@ -26,9 +29,11 @@ _FIRST_SHARE, _FIRST_MOST = 0.1, 0.08
 _TURN = 0.5
 #: Nodes times types beyond which nothing is annealed as one matrix, nor proven by patterns.
 _DENSE = 200_000
-#: Seconds of the first search of a large cluster, after which the time of a check is known, and
-#: how many times that is kept for the last one.
-_FIRST_LARGE, _CHECKS = 2.0, 2.0
+#: Share of the time left that search, and then columns, have before CP-SAT.
+_SEARCH_SHARE = 0.25
+#: Legs of the search of a large cluster, as shares of the time left; after each it is measured what
+#: a check costs, and so many times that is kept for the last one.
+_LEGS, _CHECKS = (0.2, 0.5, 1.0), 1.5
 #: Seconds by which programs are told to end early: solvers look at the clock now and then.
 _MARGIN = 0.02
 
@@ -42,32 +47,99 @@ def start(
 
 
 def _auto(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) -> None:
-    """Search and proof take turns, or go side by side where there are threads for both."""
+    """Choose by size and rules; the best of what a scheduler would do is where all begin."""
+    for node in (schedule(cluster).node, best_fit(cluster).node):
+        _offer(cluster, node, incumbent)
+    if incumbent.done:
+        return
     if not _dense(cluster):
         _large(cluster, limits, incumbent)
         return
-    pods = PodPacking(cluster)
-    host = PodHost(pods, incumbent)
-    improve = partial(_improve, pods, host, limits.seed, incumbent)
-    improve(min(_FIRST_MOST, _FIRST_SHARE * limits.time_limit))
+    host = PodHost(PodPacking(cluster), incumbent)
+    if host.pods.exact:
+        _packing(host, limits, incumbent)
+    else:
+        _ruled(host, limits, incumbent)
+
+
+def _packing(host: PodHost, limits: Limits, incumbent: Incumbent[Placement]) -> None:
+    """Annealing and columns take turns, or go side by side where there are threads for both."""
+    improve = partial(anneal.improve, host.pods, host, incumbent, seed=limits.seed)
+
+    def until(seconds: float) -> float:
+        return time.perf_counter() + min(seconds, incumbent.remaining)
+
+    improve(deadline=until(min(_FIRST_MOST, _FIRST_SHARE * limits.time_limit)))
     helper = None
     if limits.workers > 1 and not incumbent.done:
-        helper = incumbent.run(partial(improve, None))
-    certifier = Certifier(pods.packing, host)
+        helper = incumbent.run(partial(improve, deadline=incumbent.deadline))
+    certifier = Certifier(host.pods.packing, host)
     turn = _TURN
     while not incumbent.done:
         known = incumbent.objective
-        left = incumbent.remaining
-        certifier.run(time.perf_counter() + (left if helper else min(turn, left)) - _MARGIN)
-        if incumbent.done:
-            break
+        certifier.run((incumbent.deadline if helper else until(turn)) - _MARGIN)
         if helper is None:
-            improve(min(turn, incumbent.remaining))
+            improve(deadline=until(turn))
         elif incumbent.objective == known:
             incumbent.wait(0.1)
         turn *= 2
     if helper is not None:
         helper.join()
+
+
+def _ruled(host: PodHost, limits: Limits, incumbent: Incumbent[Placement]) -> None:
+    """Rules that tie nodes to each other: search, bounds by columns, then CP-SAT for the rest.
+
+    The columns do not know those rules: their bounds hold, their placements may not.
+    """
+    cluster = host.cluster
+
+    def searched(share: float) -> None:
+        solution = incumbent.solution
+        search.improve(
+            cluster,
+            incumbent,
+            seed=limits.seed,
+            start=None if solution is None else solution.node,
+            deadline=time.perf_counter() + share * incumbent.remaining,
+        )
+
+    searched(_SEARCH_SHARE)
+    certifier = Certifier(host.pods.packing, host)
+    certifier.run(time.perf_counter() + _SEARCH_SHARE * incumbent.remaining - _MARGIN)
+    if pairs(cluster) <= MAX_PAIRS and not incumbent.done:
+        solve_by_stages(cluster, incumbent, workers=limits.workers, seed=limits.seed)
+    searched(1.0)
+    incumbent.finish()
+
+
+def _large(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) -> None:
+    """Search alone: counting gives the bound, which placing every pod reaches.
+
+    Who asked for the solution checks it once more, which takes its time, too.
+    """
+    reserve = 0.0
+    for share in _LEGS:
+        solution = incumbent.solution or Placement.now(cluster)
+        left = incumbent.remaining - reserve
+        search.improve(
+            cluster,
+            incumbent,
+            seed=limits.seed,
+            start=solution.node,
+            deadline=time.perf_counter() + share * left,
+        )
+        begin = time.perf_counter()
+        check(cluster, incumbent.solution or solution)
+        reserve = _CHECKS * (time.perf_counter() - begin)
+    incumbent.finish()
+
+
+def _offer(cluster: Cluster, node: IntArray, incumbent: Incumbent[Placement]) -> None:
+    placement = Placement(node)
+    report = check(cluster, placement)
+    if report.ok and report.objective is not None:
+        incumbent.offer(report.objective, placement, "schedulers")
 
 
 def _columns(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) -> None:
@@ -85,51 +157,9 @@ def _columns(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) 
             incumbent.finish()
 
 
-def _large(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) -> None:
-    """Search alone: counting gives the bound, which placing every pod reaches.
-
-    Who asked for the solution checks it once more, which takes its time, too.
-    """
-    search.improve(
-        cluster,
-        incumbent,
-        seed=limits.seed,
-        deadline=time.perf_counter() + min(_FIRST_LARGE, 0.5 * incumbent.remaining),
-    )
-    if incumbent.done:
-        return
-    begin = time.perf_counter()
-    solution = incumbent.solution
-    check(cluster, solution or Placement.now(cluster))
-    reserve = _CHECKS * (time.perf_counter() - begin)
-    node = None if solution is None else solution.node
-    search.improve(
-        cluster, incumbent, seed=limits.seed, start=node, deadline=incumbent.deadline - reserve
-    )
-    incumbent.finish()
-
-
 def _dense(cluster: Cluster) -> bool:
     """Whether nodes and types of pods make a matrix of moderate size."""
     if cluster.num_nodes * cluster.num_pods <= _DENSE:
         return True
     _, first = types(cluster)
     return cluster.num_nodes * len(first) <= _DENSE
-
-
-def _improve(
-    pods: PodPacking,
-    host: PodHost,
-    seed: int,
-    incumbent: Incumbent[Placement],
-    seconds: float | None,
-) -> None:
-    """Search for *seconds*, or until the solve is done."""
-    left = incumbent.remaining if seconds is None else seconds
-    end = time.perf_counter() + left
-    if pods.exact:
-        anneal.improve(pods, host, incumbent, seed=seed, deadline=end)
-    else:
-        solution = incumbent.solution
-        node = None if solution is None else solution.node
-        search.improve(pods.cluster, incumbent, seed=seed, start=node, deadline=end)
