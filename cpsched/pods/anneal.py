@@ -107,5 +107,5 @@ def improve(
                 if incumbent.done or time.perf_counter() >= deadline:
                     return
                 begin, end = (hot * (cold / hot) ** ((k + step) / slices) for step in (0, 1))
-                host.offer(search.run(SLICE, begin, end, disruption))
+                host.offer(search.run(SLICE, begin, end, disruption), "search")
         slices *= 2

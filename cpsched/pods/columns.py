@@ -45,7 +45,7 @@ class PodHost:
         values = tuple(c - d for c, d in zip(self.pods.constant, digits, strict=True))
         return values, [self.pods.contents(node), *self.others]
 
-    def offer(self, contents: LongArray) -> None:
+    def offer(self, contents: LongArray, source: str = SOURCE) -> None:
         """Offer a placement, if it is better than the incumbent and breaks no rule."""
         node = self.pods.place(contents)
         number = objective.objective(self.cluster, node)
@@ -55,7 +55,7 @@ class PodHost:
         placement = Placement(node)
         report = check(self.cluster, placement)
         if report.ok and report.objective is not None:
-            self.incumbent.offer(report.objective, placement, SOURCE)
+            self.incumbent.offer(report.objective, placement, source)
         else:
             self.refused += 1
 

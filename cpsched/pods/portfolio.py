@@ -31,8 +31,8 @@ _TURN = 0.5
 _DENSE = 200_000
 #: Share of the time left that search, and then columns, have before CP-SAT.
 _SEARCH_SHARE = 0.25
-#: Legs of the search of a large cluster, as shares of the time left; after each it is measured what
-#: a check costs, and so many times that is kept for the last one.
+#: Legs of the search of a large cluster, as shares of the time left; after each it is measured
+#: what a check costs, and so many times that is kept for the last one.
 _LEGS, _CHECKS = (0.2, 0.5, 1.0), 1.5
 #: Seconds by which programs are told to end early: solvers look at the clock now and then.
 _MARGIN = 0.02
