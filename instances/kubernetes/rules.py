@@ -152,17 +152,32 @@ def _spreads(pods: list[Pod], nodes: NodeTable, index: PodIndex, rules: Rules) -
         for term in dict.fromkeys(pod.shape.spreads):
             holders.setdefault(_spread_group(pod, term), []).append(at)
     alive = np.array([not pod.terminating for pod in pods], dtype=np.bool_)
+    # Groups may differ in what they ask of nodes and still count the same ones.
+    merged: dict[_SpreadRule, list[int]] = {}
     for group, members in holders.items():
-        term, namespaces = group.term, frozenset([group.namespace])
+        domain = _eligible(group.term, pods[members[0]], nodes)
+        plain = group.term._replace(by_affinity=False, by_taints=False)
+        rule = _SpreadRule(plain, group.namespace, domain.tobytes())
+        merged.setdefault(rule, []).extend(members)
+    for rule, members in merged.items():
+        term, namespaces = rule.term, frozenset([rule.namespace])
         spread = Spread(
             f"spread of {_selected(term.selector, namespaces)} by {_key(term)}",
-            _eligible(term, pods[members[0]], nodes),
+            np.frombuffer(rule.domain, dtype=np.int32),
             np.array(members),
             _indices(index.matching(term.selector, namespaces) & alive),
             term.max_skew,
             term.min_domains,
         )
         rules.spreads.append((term.topology, spread))
+
+
+class _SpreadRule(NamedTuple):
+    """A spread rule; domain: of each node, as bytes."""
+
+    term: SpreadTerm
+    namespace: str
+    domain: bytes
 
 
 def _spread_group(pod: Pod, term: SpreadTerm) -> _SpreadGroup:

@@ -118,6 +118,15 @@ def test_replicas_are_spread_unless_they_have_constraints_of_their_own_or_no_sel
     assert schedule(replace(c, **owned | {"owners": ("web/DaemonSet/rs",)})).node[2] == 0
 
 
+def test_the_count_of_replicas_is_rounded_before_it_is_normalised() -> None:
+    # 1 * ln(3 + 2) + 2 = 3.6 is 4: the node of the sibling scores 50 of 100, 100 less at weight 2.
+    # By resources it is 84 ahead, which 66 of 100 (rounded down to 3) would not make up for.
+    request = [[10, 10**7], [10, 10**7], [3400, 34 * 10**9], [3400, 34 * 10**9]]
+    c = cluster(request, [0, -1, 1, 2], [[4000, 4 * 10**10]] * 3)
+    c = replace(c, owners=("web/ReplicaSet/rs",), owner=np.array([0, 0, -1, -1]))
+    assert schedule(c).node[1] == 1
+
+
 def test_a_pod_without_requests_counts_as_a_small_one_when_nodes_are_scored() -> None:
     c = cluster([[0, 0], [0, 0], [0, 0]], [0, -1, -1], [[1000, 10**10]] * 2)
     assert schedule(c).node.tolist() == [0, 1, 0]
@@ -160,6 +169,8 @@ def test_preemption_takes_only_what_it_must_the_least_important_first() -> None:
         [0, 0, 0, -1],
         [[6, 9]],
         priority=np.array([1, 2, 1, 5]),
+        # A wrong victim must not preempt its way back.
+        preempts=np.array([False, False, False, True]),
     )
     assert schedule(c).node.tolist() == [0, 0, 0, -1]
     assert preempted(c) == [0, 0, -1, 0]
