@@ -15,6 +15,7 @@ from kubernetes_objects import Json, budget, encode, node, pod, read
 from cpsched.errors import InputError
 from cpsched.instances.kubernetes import (
     documents,
+    dumps_snapshot,
     is_snapshot,
     json_values,
     parse_snapshot,
@@ -107,6 +108,9 @@ def test_windows_do_not_show(size: int, monkeypatch: pytest.MonkeyPatch) -> None
         ("\ufeffapiVersion: v1\n", True),
         ("2 2\n0 1 1 2\n", False),
         ("kindly: x", False),
+        ("\n" * 60_000, False),
+        ("# \n \t\n" * 9_000 + "kind", False),
+        ('{"apiVersion": "v1"'.encode("utf-16").decode("utf-8", "replace"), True),
         ("", False),
         (YAML, True),
     ],
@@ -446,3 +450,10 @@ def test_recorded_objects_of_a_real_scheduler() -> None:
     assert not cluster.running.all()
     # Pods that were made by hand have no controller; pending ones may be placed all the same.
     assert set(cluster.held) <= {"", "no controller would create it again"}
+
+
+def test_what_was_read_is_written_and_read_again() -> None:
+    more = [pod(f"r{k}", on="n2", labels={"app": "a"}, grace=k) for k in range(3)]
+    bare = pod("bare", on="n1", meta={"ownerReferences": []})
+    cluster = parse(json.dumps({**ROOT, "items": [*RICH, *more, bare]}))
+    assert parse(dumps_snapshot(cluster)) == cluster
