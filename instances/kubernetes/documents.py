@@ -20,7 +20,7 @@ MAX_BYTES: Final = 2**30
 _FIRST = re.compile(rb"\S")
 _KEYS = "apiVersion|kind|items|metadata|spec|status"
 _JSON = re.compile(rf'\s*\{{\s*"(?:{_KEYS})"\s*:')
-_YAML = re.compile(rf"(?:\s*(?:#[^\n]*|---[^\n]*|%[^\n]*)?\n)*(?:---\s+)?(?:{_KEYS})\s*:(?:\s|$)")
+_YAML = re.compile(rf"(?:[ \t\r]*(?:(?:#|---|%)[^\n]*)?\n)*(?:---[ \t]+)?(?:{_KEYS})\s*:(?:\s|$)")
 
 #: Kinds that are read, with their API group.
 GROUPS: Final = {
@@ -48,7 +48,8 @@ def is_snapshot(text: str) -> bool:
 
     The first key tells: no format of cpsched's own begins with one of an API object.
     """
-    head = text[:65536].lstrip("\ufeff")
+    # UTF-16, taken for UTF-8 with replacements, is ASCII with zeros between.
+    head = text[:65536].replace("\0", "").lstrip("\ufeff\ufffd")
     return bool(_JSON.match(head) or _YAML.match(head))
 
 

@@ -88,18 +88,15 @@ def parse_node(item: ApiObject) -> Node:
     spec = fields.mapping(item.body.get("spec"), f"{item.path}.spec")
     status = fields.mapping(item.body.get("status"), f"{item.path}.status")
     path = f"{item.path}.status.allocatable"
-    offered = fields.mapping(status.get("allocatable"), path)
+    amounts = quantity.amounts(status.get("allocatable"), path)
     name = fields.name(meta.get("name"), f"{item.path}.metadata.name")
-    if not offered:
+    if not amounts:
         raise InputError(f"node {name} has no allocatable resources", path=path)
     return Node(
         name=name,
         labels=fields.labels(meta.get("labels"), f"{item.path}.metadata.labels"),
         taints=_taints(spec.get("taints"), f"{item.path}.spec.taints"),
-        amounts={
-            resource: quantity.amount(value, fields.step(path, resource))
-            for resource, value in offered.items()
-        },
+        amounts=amounts,
         cordoned=fields.flag(spec.get("unschedulable"), f"{item.path}.spec.unschedulable"),
         ready=meta.get("deletionTimestamp") is None
         and condition(status, "Ready", f"{item.path}.status") in ("True", ""),

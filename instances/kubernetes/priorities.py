@@ -81,7 +81,8 @@ class PriorityClasses:
             return number(spec["priority"], f"{path}.priority"), may_preempt
         if name and found is None:
             raise InputError(
-                f"priority class {name} is not in the snapshot, and the pod has no priority",
+                f"priority class {fields.shown(name)} is not in the snapshot, and the pod has no "
+                "priority",
                 path=f"{path}.priorityClassName",
             )
         return (found.value if found is not None else 0), may_preempt

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from cpsched.errors import InputError
 from cpsched.instances.formats.native import describe
+from cpsched.instances.kubernetes import fields
 
 NANO: Final = 10**9
 MAX_QUANTITY: Final = (2**63 - 1) * NANO
@@ -74,6 +75,17 @@ def amount(value: Any, path: str) -> int:
     found = parse(value, path)
     if found < 0:
         raise InputError(f"the amount {describe(value)} is negative", path=path)
+    return found
+
+
+def amounts(value: Any, path: str) -> dict[str, int]:
+    """Amount of each resource of the object *value*."""
+    found = {}
+    for resource, entry in fields.mapping(value, path).items():
+        where = fields.step(path, resource)
+        if not resource or not resource.isprintable():
+            raise InputError(f"not the name of a resource: {describe(resource)}", path=where)
+        found[resource] = amount(entry, where)
     return found
 
 

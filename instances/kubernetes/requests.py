@@ -52,7 +52,7 @@ def parse(spec: dict[str, Any], status: dict[str, Any], path: str) -> Amounts:
             _raise(starting, amounts)
     _raise(total, starting)
     _pod_level(total, spec.get("resources"), f"{path}.resources")
-    _add(total, _amounts(spec.get("overhead"), f"{path}.overhead"))
+    _add(total, quantity.amounts(spec.get("overhead"), f"{path}.overhead"))
     return total
 
 
@@ -70,8 +70,8 @@ def _container(
 ) -> Amounts:
     path += ".resources"
     resources = fields.mapping(container.get("resources"), path)
-    asked = _amounts(resources.get("limits"), f"{path}.limits")
-    asked.update(_amounts(resources.get("requests"), f"{path}.requests"))
+    asked = quantity.amounts(resources.get("limits"), f"{path}.limits")
+    asked.update(quantity.amounts(resources.get("requests"), f"{path}.requests"))
     name = container.get("name")
     known = actual.get(name) if isinstance(name, str) else None
     if known is None:
@@ -92,8 +92,8 @@ def _actual(status: dict[str, Any], path: str) -> dict[str, tuple[Amounts, ...]]
             resources = fields.mapping(container["resources"], f"{where}.resources")
             allocated = container.get("allocatedResources")
             found[fields.string(container.get("name"), f"{where}.name")] = (
-                _amounts(resources.get("requests"), f"{where}.resources.requests"),
-                _amounts(allocated, f"{where}.allocatedResources"),
+                quantity.amounts(resources.get("requests"), f"{where}.resources.requests"),
+                quantity.amounts(allocated, f"{where}.allocatedResources"),
             )
     return found
 
@@ -101,21 +101,14 @@ def _actual(status: dict[str, Any], path: str) -> dict[str, tuple[Amounts, ...]]
 def _pod_level(total: Amounts, value: Any, path: str) -> None:
     """Put the requests of the pod in the place of the containers'."""
     resources = fields.mapping(value, path)
-    limits = _amounts(resources.get("limits"), f"{path}.limits")
-    requested = _amounts(resources.get("requests"), f"{path}.requests")
+    limits = quantity.amounts(resources.get("limits"), f"{path}.limits")
+    requested = quantity.amounts(resources.get("requests"), f"{path}.requests")
     for resource, amount in limits.items():
         if resource not in total:
             requested.setdefault(resource, amount)
     for resource, amount in requested.items():
         if resource in _POD_LEVEL or resource.startswith(_HUGE_PAGES):
             total[resource] = amount
-
-
-def _amounts(value: Any, path: str) -> Amounts:
-    return {
-        resource: quantity.amount(entry, fields.step(path, resource))
-        for resource, entry in fields.mapping(value, path).items()
-    }
 
 
 def _add(total: Amounts, more: Amounts) -> None:

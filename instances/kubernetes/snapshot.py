@@ -150,7 +150,12 @@ def _assemble(
         held[at] = held[at] or reason
     allowed, profile = _profiles(pods, held, table)
     owners, owner = _owners(pods)
-    resources = known.resources or _resources(table, pods)
+    found = _resources(table, pods)
+    resources = known.resources or found
+    for pod in pods:
+        for resource, amount in pod.shape.request.items():
+            if amount and resource not in resources:
+                raise pod.error(f"requests {resource}, which the snapshot leaves out", "spec")
     return Cluster(
         name=known.name,
         resources=resources,
