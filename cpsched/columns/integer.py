@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cpsched.columns.packing import Aim, Column, StageProblem
 
 #: Seconds that a call may keep a Ctrl-C waiting: solvers look at nothing but the clock.
-LONGEST_CALL = 3.0
+LONGEST_CALL = 8.0
 
 
 class Answer(enum.Enum):
@@ -65,6 +65,8 @@ def select(
         # HiGHS, and five times as fast as itself (44 programs of 16 nodes and 64 pods).
         presolve=mathopt.Emphasis.OFF,
         cuts=mathopt.Emphasis.OFF if solver is mathopt.SolverType.GSCIP else None,
+        # Heuristics help to find; a target that is seldom reached is better searched for.
+        heuristics=None if best else mathopt.Emphasis.OFF,
         threads=1 if solver is mathopt.SolverType.GSCIP else None,
         absolute_gap_tolerance=0.99 if best else None,
     )

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 #: Share of the time that search has for itself before the first proof; at most, seconds.
 _FIRST_SHARE, _FIRST_MOST = 0.1, 0.08
-#: Seconds of the first turns of columns and search where one thread does both; they double.
-_TURN = 0.5
+#: Seconds of the first turns of columns and search where one thread does both; they double. With
+#: so few pods a node the columns are good at it and have most of the time at once, as a share.
+_TURN, _FEW_PODS, _FIRST_TURN = 0.5, 5, 0.8
 #: Nodes times types beyond which nothing is annealed as one matrix, nor proven by patterns.
 _DENSE = 200_000
 #: Share of the time left that search, and then columns, have before CP-SAT.
@@ -74,7 +75,8 @@ def _packing(host: PodHost, limits: Limits, incumbent: Incumbent[Placement]) -> 
     if limits.workers > 1 and not incumbent.done:
         helper = incumbent.run(partial(improve, deadline=incumbent.deadline))
     certifier = Certifier(host.pods.packing, host)
-    turn = _TURN
+    small = host.cluster.num_pods <= _FEW_PODS * host.cluster.num_nodes
+    turn = _FIRST_TURN * incumbent.remaining if small else _TURN
     while not incumbent.done:
         known = incumbent.objective
         certifier.run((incumbent.deadline if helper else until(turn)) - _MARGIN)
