@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 LONGEST_CALL = 8.0
 
 
+#: What a solver's failure looks like; the wrapper of 9.15 cannot even report some of them.
+SOLVER_ERRORS = (AttributeError, RuntimeError, ValueError)
+
+
 class Answer(enum.Enum):
     """Whether columns reach a target: a solution, a proof that there is none, or neither."""
 
@@ -70,7 +74,10 @@ def select(
         threads=1 if solver is mathopt.SolverType.GSCIP else None,
         absolute_gap_tolerance=0.99 if best else None,
     )
-    result = mathopt.solve(model, solver, params=parameters)
+    try:
+        result = mathopt.solve(model, solver, params=parameters)
+    except SOLVER_ERRORS:
+        return Selection(Answer.OPEN)
     if result.has_primal_feasible_solution():
         values = result.variable_values(program.x)
         use = tuple((j, round(value)) for j, value in enumerate(values) if value > 0.5)

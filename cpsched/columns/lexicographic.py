@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from cpsched.columns.packing import Aim, Bins, Column, Items, LongArray, Quota
 
 
+#: Bins of one class that are matched to columns; the matching is quadratic.
+_MOST_MATCHED = 200
+
+
 class Host(Protocol):
     """Who knows the problem behind the items: keeps the best solution, takes new ones and bounds.
 
@@ -33,7 +37,7 @@ class Host(Protocol):
         """Take a solution, if it is one and better."""
 
     def prove(self, stage: int, bound: int) -> None:
-        """Aim *stage* is at most *bound* while all aims before have their best values, proven."""
+        """Aim *stage* is at most *bound* while all aims before are at their bounds."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,21 @@ class Certifier:
             if not self._stage(k, end, share):
                 return False
         return True
+
+    def bound(self) -> None:
+        """Tell the host the bound of every stage, each under the bounds of those before it.
+
+        Lexicographically nothing is better: who reaches the bounds before a stage is held to its
+        own, and who does not is worse already.
+        """
+        floors: list[int] = []
+        for k in range(len(self.packing.aims)):
+            key = tuple(floors)
+            if key not in self._states:
+                self._states[key] = StageState(-1, self._static_bound(k, key))
+            # A bound below 0 says that the bounds before it cannot all be reached.
+            floors.append(max(0, self._states[key].bound))
+            self.host.prove(k, floors[-1])
 
     def _stage(self, k: int, deadline: float, share: float) -> bool:
         """Prove stage k, the earlier ones being proven; whether that succeeded."""
@@ -220,6 +239,8 @@ def _at_home(patterns: LongArray, home: LongArray) -> LongArray:
     bins = len(home)
     padded = np.zeros_like(home)
     padded[: len(patterns)] = patterns
+    if bins > _MOST_MATCHED or not home.any():
+        return padded
     gain = np.minimum(padded[:, None, :], home[None, :, :]).sum(axis=2)
     solver = linear_sum_assignment.SimpleLinearSumAssignment()
     left, right = np.divmod(np.arange(bins * bins), bins)

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from ortools.math_opt.python import mathopt
 
+from cpsched.columns.integer import SOLVER_ERRORS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -147,10 +149,12 @@ class Master:
         limit = mathopt.SolveParameters(time_limit=datetime.timedelta(seconds=max(0.001, seconds)))
         try:
             result = self._solver.solve(params=limit)
-        except (AttributeError, RuntimeError, ValueError):
-            # GLOP now and then ends ABNORMAL, which the wrapper of 9.15 cannot even report
-            # (an AttributeError). HiGHS from scratch is slower and does the same.
-            result = mathopt.solve(self.model, mathopt.SolverType.HIGHS, params=limit)
+        except SOLVER_ERRORS:
+            # GLOP now and then ends ABNORMAL. HiGHS from scratch is slower and does the same.
+            try:
+                result = mathopt.solve(self.model, mathopt.SolverType.HIGHS, params=limit)
+            except SOLVER_ERRORS:
+                return None
         if result.termination.reason is not mathopt.TerminationReason.OPTIMAL:
             return None
         self.value = result.objective_value()

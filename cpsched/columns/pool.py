@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ortools.math_opt.python import mathopt
 
+from cpsched.columns.integer import SOLVER_ERRORS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -60,7 +62,10 @@ def pool_bound(items: Items, bins: Bins, aims: Sequence[Aim], floors: Sequence[i
         for aim, floor in zip(aims[:-1], floors, strict=True)
     ]
     model.maximize(expression(last))
-    result = mathopt.solve(model, mathopt.SolverType.HIGHS)
+    try:
+        result = mathopt.solve(model, mathopt.SolverType.HIGHS)
+    except SOLVER_ERRORS:
+        return trivial
     if result.termination.reason is not mathopt.TerminationReason.OPTIMAL:
         return trivial
     room_price = [max(0, round(v * _SCALE)) for v in result.dual_values(rows)]

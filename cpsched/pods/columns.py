@@ -28,12 +28,14 @@ class PodHost:
         self.cluster, self.incumbent, self.pods = pods.cluster, incumbent, pods
         self.halt = incumbent.halt
         self.refused = 0
+        self.closed = False
         self.others: list[LongArray] = []
         packing = self.pods.packing
-        self._bound = [
+        self._trivial = [
             constant - aim.most(packing.items)
             for constant, aim in zip(self.pods.constant, packing.aims, strict=True)
         ]
+        self._bound = list(self._trivial)
         self._lock = threading.Lock()
         self._raise()
 
@@ -50,21 +52,33 @@ class PodHost:
         node = self.pods.place(contents)
         number = objective.objective(self.cluster, node)
         known = self.incumbent.objective
-        if known is not None and number >= known:
+        if self.closed or (known is not None and number >= known):
             return
         placement = Placement(node)
         report = check(self.cluster, placement)
-        if report.ok and report.objective is not None:
-            self.incumbent.offer(report.objective, placement, source)
-        else:
+        if not report.ok or report.objective is None:
             self.refused += 1
+            return
+        with self._lock:
+            if not self.closed:
+                self.incumbent.offer(report.objective, placement, source)
+
+    def close(self) -> None:
+        """Pass on nothing any more: the solve is over, whoever may still be at work."""
+        with self._lock:
+            self.closed = True
 
     def prove(self, stage: int, bound: int) -> None:
-        """Take a bound on one aim, all aims before being proven."""
+        """Take a bound on one aim, those before being at their bounds.
+
+        What was known of the aims behind it is forgotten if the bound is new: it held under the
+        old one.
+        """
         digit = self.pods.constant[stage] - bound
         with self._lock:
-            self._bound[stage] = max(self._bound[stage], digit)
-            self._raise()
+            if digit > self._bound[stage] and not self.closed:
+                self._bound[stage:] = [digit, *self._trivial[stage + 1 :]]
+                self._raise()
 
     def _raise(self) -> None:
         self.incumbent.raise_bound(objective.number(self.cluster, self._bound), SOURCE)

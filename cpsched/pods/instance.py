@@ -21,6 +21,9 @@ BoolArray = npt.NDArray[np.bool_]
 #: Sums of requests and of allocatable amounts stay below this.
 MAX_AMOUNT = 2**62
 
+#: A grace period costs no more than one of so many seconds.
+MAX_GRACE = 10**6
+
 #: A pod that runs nowhere.
 PENDING = -1
 
@@ -383,7 +386,8 @@ class Cluster(_Arrays):
     def move_cost(self) -> LongArray:
         """Shape (num_pods,): cost of moving each pod; see ``Policy``."""
         policy = self.policy
-        cost = policy.move + self.grace // policy.grace_unit + policy.budget * self.covered
+        grace = np.minimum(self.grace, MAX_GRACE) // policy.grace_unit
+        cost = policy.move + grace + policy.budget * self.covered
         return np.asarray(cost, dtype=np.int64)
 
     @cached_property

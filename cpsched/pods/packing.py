@@ -58,9 +58,9 @@ class PodPacking:
         reserved = cluster.usage_of(held)
         capacity = np.maximum(cluster.allocatable, cluster.usage) - reserved
         allowed = cluster.allowed[cluster.profile[self.first]].T.copy()
-        fits = (items.weight[None, :, :] <= (cluster.allocatable - reserved)[:, None, :]).all(
-            axis=2
-        )
+        room = (cluster.allocatable - reserved)[:, None, :]
+        # What a pod does not request may be over-committed by held pods.
+        fits = ((items.weight <= room) | (items.weight == 0)).all(axis=2)
         conflict, blocked = self._conflicts()
         arrive = allowed & fits & ~blocked
         limit = np.where(arrive, items.count, np.minimum(self.home, items.count))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from cpsched.pods.solution import Placement
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
     from cpsched.incumbent import Incumbent
     from cpsched.pods.instance import Cluster, IntArray
@@ -30,11 +32,14 @@ _FIRST_SHARE, _FIRST_MOST = 0.1, 0.08
 _TURN, _FEW_PODS, _FIRST_TURN = 0.5, 5, 0.8
 #: Nodes times types beyond which nothing is annealed as one matrix, nor proven by patterns.
 _DENSE = 200_000
-#: Share of the time left that search, and then columns, have before CP-SAT.
-_SEARCH_SHARE = 0.25
+#: Share of the time left that search, and then columns, have before CP-SAT; seconds of search that
+#: a pod is worth before it.
+_SEARCH_SHARE, _SEARCH_PER_POD = 0.25, 0.005
 #: Legs of the search of a large cluster, as shares of the time left; after each it is measured
 #: what a check costs, and so many times that is kept for the last one.
 _LEGS, _CHECKS = (0.2, 0.5, 1.0), 1.5
+#: Seconds that work has to end when the solve is over.
+_GRACE = 0.02
 #: Seconds by which programs are told to end early: solvers look at the clock now and then.
 _MARGIN = 0.02
 
@@ -58,7 +63,7 @@ def _auto(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) -> 
         return
     host = PodHost(PodPacking(cluster), incumbent)
     if host.pods.exact:
-        _packing(host, limits, incumbent)
+        _in_time(partial(_packing, host, limits, incumbent), host, incumbent)
     else:
         _ruled(host, limits, incumbent)
 
@@ -75,6 +80,7 @@ def _packing(host: PodHost, limits: Limits, incumbent: Incumbent[Placement]) -> 
     if limits.workers > 1 and not incumbent.done:
         helper = incumbent.run(partial(improve, deadline=incumbent.deadline))
     certifier = Certifier(host.pods.packing, host)
+    certifier.bound()
     small = host.cluster.num_pods <= _FEW_PODS * host.cluster.num_nodes
     turn = _FIRST_TURN * incumbent.remaining if small else _TURN
     while not incumbent.done:
@@ -84,6 +90,7 @@ def _packing(host: PodHost, limits: Limits, incumbent: Incumbent[Placement]) -> 
             improve(deadline=until(turn))
         elif incumbent.objective == known:
             incumbent.wait(0.1)
+        certifier.bound()
         turn *= 2
     if helper is not None:
         helper.join()
@@ -106,9 +113,11 @@ def _ruled(host: PodHost, limits: Limits, incumbent: Incumbent[Placement]) -> No
             deadline=time.perf_counter() + share * incumbent.remaining,
         )
 
-    searched(_SEARCH_SHARE)
+    searched(min(_SEARCH_SHARE, _SEARCH_PER_POD * cluster.num_pods / limits.time_limit))
     certifier = Certifier(host.pods.packing, host)
+    certifier.bound()
     certifier.run(time.perf_counter() + _SEARCH_SHARE * incumbent.remaining - _MARGIN)
+    certifier.bound()
     if pairs(cluster) <= MAX_PAIRS and not incumbent.done:
         solve_by_stages(cluster, incumbent, workers=limits.workers, seed=limits.seed)
     searched(1.0)
@@ -151,12 +160,33 @@ def _columns(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) 
         incumbent.give_up(f"{cluster.num_nodes} nodes are too many for patterns of so many pods")
         return
     pods = PodPacking(cluster)
-    certifier = Certifier(pods.packing, PodHost(pods, incumbent))
-    while not incumbent.done:
-        known = incumbent.objective, incumbent.bound
-        certifier.run(incumbent.deadline - _MARGIN)
-        if (incumbent.objective, incumbent.bound) == known:
-            incumbent.finish()
+    host = PodHost(pods, incumbent)
+    certifier = Certifier(pods.packing, host)
+
+    def work() -> None:
+        certifier.bound()
+        while not incumbent.done:
+            known = incumbent.objective, incumbent.bound
+            certifier.run(incumbent.deadline - _MARGIN)
+            if (incumbent.objective, incumbent.bound) == known:
+                incumbent.finish()
+
+    _in_time(work, host, incumbent)
+
+
+def _in_time(work: Callable[[], None], host: PodHost, incumbent: Incumbent[Placement]) -> None:
+    """Run *work* until the solve is over, and not longer whatever a solver inside it does.
+
+    Solvers look at the clock when they like. One that overruns goes on by itself, for seconds, and
+    is not listened to any more; the process waits for it at its end.
+    """
+    thread = incumbent.run(work)
+    while thread.is_alive() and not incumbent.wait(0.05):
+        pass
+    thread.join(_GRACE)
+    host.close()
+    if thread.is_alive():
+        atexit.register(thread.join)
 
 
 def _dense(cluster: Cluster) -> bool:

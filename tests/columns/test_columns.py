@@ -140,7 +140,8 @@ class Keeper:
             self.contents = contents
 
     def prove(self, stage: int, bound: int) -> None:
-        self.bounds[stage] = min(bound, self.bounds.get(stage, bound))
+        if bound < self.bounds.get(stage, 2**60):
+            self.bounds = {k: b for k, b in self.bounds.items() if k < stage} | {stage: bound}
 
 
 @pytest.mark.parametrize("seed", range(120))
@@ -290,3 +291,17 @@ def test_work_stops_when_told() -> None:
     assert not Certifier(packing, keeper).run(time.perf_counter() + 60)
     keeper.halt[0] = 0
     assert not Certifier(packing, keeper).run(time.perf_counter() - 1)
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_bounds_under_bounds_are_a_lexicographic_bound(seed: int) -> None:
+    packing = random_packing(seed)
+    keeper = Keeper(packing)
+    certifier = Certifier(packing, keeper)
+    best = optimum(packing)
+    certifier.bound()
+    chain = tuple(keeper.bounds[k] for k in range(len(best)))
+    assert chain >= best
+    certifier.run(time.perf_counter() + 20)
+    certifier.bound()
+    assert tuple(keeper.bounds[k] for k in range(len(best))) == best

@@ -10,10 +10,13 @@ import pytest
 from construction_models import assignment, packing, project
 from move_models import assign, pods, random_moves
 from ortools.sat.python import cp_model
+from random_clusters import random_cluster
 from verdicts import inner_sum, solve
 
 from cpsched.construct.observe import CONSTRAINT_FEATURES, DECISION_FEATURES
 from cpsched.errors import InputError, UnknownNameError
+from cpsched.pods import objective
+from cpsched.pods.check import check
 
 pytest.importorskip("gymnasium", reason="the rl extra is not installed")
 import gymnasium
@@ -357,3 +360,29 @@ def test_maskable_ppo_learns_a_step() -> None:
     observation, _ = env.reset()
     action, _ = policy.predict(observation, action_masks=env.action_masks(), deterministic=True)
     assert env.action_masks()[int(action)]
+
+
+def test_a_cluster_starts_where_its_pods_are() -> None:
+    tried = 0
+    for seed in range(30):
+        cluster = random_cluster(seed, nodes=3, pods=6, rules=("budgets", "conflicts", "held"))
+        try:
+            env = MoveEnv(cluster, budget=4)
+        except InputError:  # nothing is left to decide
+            continue
+        tried += 1
+        _, _ = env.reset(seed=seed)
+        before = objective.objective(cluster, cluster.node)
+        assert env.objective() == before
+        total, done, info = 0.0, False, {}
+        rng = np.random.default_rng(seed)
+        while not done:
+            action = int(rng.choice(np.flatnonzero(env.action_masks())))
+            _, reward, done, _, info = env.step(action)
+            total += reward
+            # Every state on the way keeps the rules of the final state.
+            node = env.solution().node
+            assert not [v for v in check(cluster, env.solution()).violations if "plan" not in v]
+            assert env.objective() == objective.objective(cluster, node)
+        assert total == before - info["objective"]
+    assert tried > 20
