@@ -116,13 +116,15 @@ def cpsched(
         ),
     ] = False,
 ) -> None:
-    """Schedule job shops: from an instance file to a proven schedule.
+    """Schedule job shops and pack pods: from an instance file to a proven answer.
 
     [bold]Start here:[/bold]
 
-      cpsched solve ft06                         a shipped instance
+      cpsched solve ft06                         a shipped job shop
 
       cpsched solve ta21.txt --time-limit 30     your own file
+
+      cpsched solve cluster.json -t 10           a snapshot of a Kubernetes cluster (kubectl)
 
       cpsched instances list                     what is shipped
 

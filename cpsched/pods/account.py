@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 #: Lines of a plan and of unplaced pods that a summary shows; JSON holds all.
 MAX_LINES = 20
+
+#: Reasons for holding pods that a summary names.
+_REASONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,21 @@ def objective_text(cluster: Cluster, total: int | None) -> str:
     return f"{lost or 0} unplaced, cost {cost}"
 
 
+def _held(cluster: Cluster) -> str:
+    """How many running pods may not move, and the most frequent reasons; empty if all may."""
+    reasons = Counter(
+        reason
+        for reason, running in zip(cluster.held, cluster.running.tolist(), strict=True)
+        if reason and running
+    )
+    if not reasons:
+        return ""
+    said = [f"{number} {reason}" for reason, number in reasons.most_common(_REASONS)]
+    if len(reasons) > _REASONS:
+        said.append(f"and {len(reasons) - _REASONS} reasons more")
+    return f"{count(reasons.total(), 'running pod')} may not move: {', '.join(said)}"
+
+
 def facts(
     cluster: Cluster, result: Result[Placement], best_known: int | None, found: str
 ) -> list[tuple[str, str]]:
@@ -190,6 +209,10 @@ def facts(
             f"cost {cost}; {best}",
         )
     )
+    if held := _held(cluster):
+        lines.append(("held", held))
+    if result.reason:
+        lines.append(("note", result.reason))
     lines.append(("answer", found))
     return lines
 
