@@ -79,6 +79,9 @@ class Family(Protocol):
     ) -> list[tuple[str, str]]:
         """Label and text of the lines between status and time; found: who found it, when."""
 
+    def denied(self, instance: Any, solution: Any, stated: dict[str, Any]) -> list[str]:
+        """What a result file says beside the solution and is not so, in sentences."""
+
     def after(self, instance: Any, result: Result[Any]) -> list[str]:
         """Lines that follow the summary, such as the steps of a plan."""
 

@@ -59,8 +59,8 @@ def validate(
 
       cpsched validate cluster.json plan.json
 
-    The check uses neither the model nor a solver; for pods, a plan is made and replayed step by
-    step. Exit code: 0 valid, 1 a rule is broken or the
+    The check uses neither the model nor a solver; for pods, the plan in the file is replayed step
+    by step. Exit code: 0 valid, 1 a rule is broken or the
     file states something else (objective, bound, status, instance), 2 a file cannot be read.
     """
     from cpsched.checking import check
@@ -74,6 +74,8 @@ def validate(
     verdict = check(shop, found)
     family = families.of(shop)
     problems = [*verdict.violations, *false_statements(record, shop, verdict.objective)]
+    if verdict.ok:
+        problems += family.denied(shop, found, record)
     if not problems:
         typer.echo(f"{shop.name}: valid, {family.OBJECTIVE} {verdict.objective}")
         return

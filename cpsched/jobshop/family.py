@@ -129,6 +129,12 @@ def facts(
     return lines
 
 
+def denied(instance: JobShop, schedule: Schedule, stated: dict[str, Any]) -> list[str]:
+    """Nothing: a job shop's result says nothing beside the schedule."""
+    del instance, schedule, stated
+    return []
+
+
 def after(instance: JobShop, result: Result[Schedule]) -> list[str]:
     """Nothing: a schedule is long."""
     del instance, result

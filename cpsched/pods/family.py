@@ -14,6 +14,7 @@ from cpsched.pods.instance import Cluster
 from cpsched.pods.methods import METHODS as METHODS
 from cpsched.pods.methods import obstacle as obstacle
 from cpsched.pods.objective import objective
+from cpsched.pods.statements import denied as denied
 from cpsched.words import count
 
 if TYPE_CHECKING:
