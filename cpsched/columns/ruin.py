@@ -131,7 +131,6 @@ def ruin_and_recreate(
     current = 0.0
     first = True
     log_ratio = np.log(cold / hot) if hot > 0.0 and cold > 0.0 else 0.0
-    full = contents.copy()
     for step in range(iterations + 1):
         if step & 63 == 0 and halt[0] != 0:
             break
@@ -344,7 +343,6 @@ def ruin_and_recreate(
                 stays[i] = saved_stays[i]
     for b in range(bins):
         for i in range(number):
-            full[b, i] = contents[b, i]
             contents[b, i] = best[b, i]
     random[0] = state
     return improved

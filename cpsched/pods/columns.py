@@ -27,9 +27,7 @@ class PodHost:
     def __init__(self, pods: PodPacking, incumbent: Incumbent[Placement]) -> None:
         self.cluster, self.incumbent, self.pods = pods.cluster, incumbent, pods
         self.halt = incumbent.halt
-        self.refused = 0
         self.closed = False
-        self.others: list[LongArray] = []
         packing = self.pods.packing
         self._trivial = [
             constant - aim.most(packing.items)
@@ -40,12 +38,12 @@ class PodHost:
         self._raise()
 
     def best(self) -> tuple[tuple[int, ...], list[LongArray]]:
-        """Values of the aims in the incumbent; its contents, then other good ones."""
+        """Values of the aims in the incumbent; and its contents."""
         solution = self.incumbent.solution
         node = self.cluster.node if solution is None else solution.node
         digits = objective.values(self.cluster, node)
         values = tuple(c - d for c, d in zip(self.pods.constant, digits, strict=True))
-        return values, [self.pods.contents(node), *self.others]
+        return values, [self.pods.contents(node)]
 
     def offer(self, contents: LongArray, source: str = SOURCE) -> None:
         """Offer a placement, if it is better than the incumbent and breaks no rule."""
@@ -57,7 +55,6 @@ class PodHost:
         placement = Placement(node)
         report = check(self.cluster, placement)
         if not report.ok or report.objective is None:
-            self.refused += 1
             return
         with self._lock:
             if not self.closed:

@@ -10,7 +10,7 @@ import numpy as np
 
 from cpsched.pods import objective
 from cpsched.pods.check import check
-from cpsched.pods.methods import MODULES, available
+from cpsched.pods.methods import MODULES
 from cpsched.pods.solution import Placement
 
 if TYPE_CHECKING:
@@ -21,17 +21,11 @@ if TYPE_CHECKING:
     from cpsched.pods.instance import Cluster
     from cpsched.protocols import Limits
 
-#: What stands in for auto, best first, where the portfolio is missing.
-_INSTEAD = ("columns", "search", "cpsat", "best-fit")
-
 
 def load(methods: Collection[str]) -> None:
     """Import the modules of *methods*, and with them their kernels."""
     for method in methods:
-        if available(method):
-            import_module(MODULES[method])
-        elif method == "auto":
-            load([name for name in _INSTEAD if available(name)][:1])
+        import_module(MODULES[method])
 
 
 def trivial_bound(cluster: Cluster) -> int:
@@ -54,8 +48,6 @@ def start(
     """Offer the current state, so that there is an answer, then start *method*."""
     offer(cluster, cluster.node, "current state", incumbent)
     incumbent.raise_bound(trivial_bound(cluster), "counting")
-    if method == "auto" and not available("auto"):
-        method = next(name for name in _INSTEAD if available(name))
     if method in _BASELINES:
         return incumbent.run(partial(_baseline, cluster, method, incumbent))
     if method == "search":
