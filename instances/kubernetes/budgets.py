@@ -29,12 +29,12 @@ class DisruptionBudget:
     spares_unready: bool
 
     def counts(self, pod: Pod) -> bool:
-        """Whether the eviction of a selected running pod uses this budget up."""
-        return is_asked(pod) and (pod.ready or not self.spares_unready)
+        """Whether the eviction of a selected pod that ``is_asked`` uses this budget up."""
+        return pod.ready or not self.spares_unready
 
 
 def is_asked(pod: Pod) -> bool:
-    """Whether the Eviction API looks at budgets at all, for a pod that is bound to a node."""
+    """Whether the Eviction API asks budgets at all before it evicts a pod from its node."""
     return pod.phase != "Pending" and not pod.terminating
 
 

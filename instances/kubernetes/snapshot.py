@@ -225,7 +225,7 @@ def _budgets(
     labels = selectors.LabelIndex((pod.labels for pod in pods), keys)
     members: dict[str, list[int]] = {}
     for at, pod in enumerate(pods):
-        if pod.node:
+        if pod.node and budgets.is_asked(pod):
             members.setdefault(pod.namespace, []).append(at)
     covers: dict[int, str] = {}
     result = []
@@ -234,8 +234,6 @@ def _budgets(
         selected = labels.mask(budget.selector)
         chosen = [at for at in inside if selected[at]]
         for at in chosen:
-            if not budgets.is_asked(pods[at]):
-                continue
             if at in covers and not held[at]:
                 held[at] = f"under two disruption budgets, {covers[at]} and {budget.name}"
             covers.setdefault(at, fields.shown(budget.name))

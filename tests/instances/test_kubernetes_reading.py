@@ -275,6 +275,7 @@ def test_deep_values_end_in_an_error_or_not_at_all(depth: int) -> None:
 RICH = [
     node("n1", zone="a", spec={"taints": [{"key": "k", "effect": "NoSchedule"}]}),
     node("n2", zone="b"),
+    pod("p0", on="gone", meta={"deletionTimestamp": "2026-01-01T00:00:00Z"}),
     pod(
         "p1",
         on="n1",
@@ -283,7 +284,14 @@ RICH = [
         meta={"creationTimestamp": "2026-01-01T00:00:00Z", "annotations": {"x": "y"}},
         nodeSelector={"zone": "a"},
         tolerations=[{"key": "k", "operator": "Exists", "effect": "NoSchedule"}],
-        initContainers=[{"name": "i", "restartPolicy": "Always", "ports": [{"hostPort": 80}]}],
+        initContainers=[
+            {
+                "name": "i",
+                "restartPolicy": "Always",
+                "ports": [{"hostPort": 80}, {"containerPort": 81}],
+            }
+        ],
+        hostNetwork=True,
         overhead={"cpu": "1m"},
         resources={"requests": {"memory": "2Gi"}},
         volumes=[{"name": "v", "configMap": {"name": "c"}}],
