@@ -31,10 +31,11 @@ def check(cluster: Cluster, placement: Placement) -> CheckReport:
     The rules: one entry for each pod, a node or -1; held pods stay, or stay pending; arrivals
     come to nodes their profile allows; a node with an arrival that requests a resource is not
     beyond its allocatable amount of it; no arrival shares a domain with a pod it conflicts with;
-    arriving holders of an affinity find a target; a domain to which a holder of a spread comes is
-    within the skew; no disruption budget is exceeded; pods of ``preemptionPolicy: Never`` take no
-    room from running pods; and there is a plan: an order of evictions and bindings that never
-    breaks a rule on the way and ends in *placement*.
+    arriving holders of an affinity may have found a target; a domain to which a holder of a
+    spread comes may have been within the skew then; no disruption budget is exceeded; no running
+    pod makes way for one of ``preemptionPolicy: Never``; and there is a plan: an order of
+    evictions and bindings, each pod evicted and bound once at most, that never breaks a rule on
+    the way and ends in *placement*.
     """
     node = placement.node
     if node.shape != (cluster.num_pods,):
@@ -143,37 +144,57 @@ class _Rules:
             )
 
     def _affinity(self, rule: Affinity) -> Iterator[str]:
+        """In each topology a target stays, comes by itself, runs there at first, or starts.
+
+        A pod comes once. What ran in its domain when the plan began may have left since; only a
+        holder that is a target itself starts a group, while no target has any of the labels.
+        """
         pods = rule.holders[self.arrived[rule.holders]]
         if not len(pods):
             return
-        targets = rule.targets[self.placed[rule.targets]]
-        # A target that stays, or comes without asking for a companion itself, is there first.
-        first = ~self.arrived[targets] | ~np.isin(targets, rule.holders)
+        came = rule.targets[self.arrived[rule.targets]]
+        came = self.node[came[~np.isin(came, rule.holders)]]
+        ran = rule.targets[self.cluster.running[rule.targets]]
+        stay = self.node[ran[~self.arrived[ran] & self.placed[ran]]]
+        starts = not (rule.domains[:, stay] >= 0).any()
+        anchors = np.concatenate((came, self.cluster.node[ran]))
         lonely = np.zeros(len(pods), dtype=np.bool_)
         for domain in rule.domains:
-            found = domain[self.node[targets]]
-            known = found >= 0
-            size = self.cluster.num_nodes
-            anchors = np.bincount(found[known & first], minlength=size)
-            count = np.bincount(found[known], minlength=size)
-            # Else all targets of the cluster came to one domain: the first one started the group.
-            together = (count > 0) & (count == len(targets))
             at = domain[self.node[pods]]
-            lonely |= (at < 0) | ~((anchors > 0) | together)[at]
+            alone = (at >= 0) & ~np.isin(at, domain[anchors])
+            together = len(np.unique(at[alone])) == 1 and np.isin(pods[alone], rule.targets).any()
+            lonely |= at < 0
+            if not (starts and together):
+                lonely |= alone
         yield from _report(
             pods[lonely],
             lambda pod: f"{self._at(pod)}, where {rule.name} finds no pod for it to join",
         )
 
     def _spread(self, rule: Spread) -> Iterator[str]:
+        """Within the skew when its last holder came: others may have come to there since.
+
+        Elsewhere may have been then all that ran there at first and all that came.
+        """
         pods = rule.holders[self.arrived[rule.holders]]
         if not len(pods):
             return
         domains = np.unique(rule.domain[rule.domain >= 0])
-        counted = self._known(rule.counted[self.placed[rule.counted]], rule.domain)
-        count = np.bincount(rule.domain[self.node[counted]], minlength=self.cluster.num_nodes)
+        size = self.cluster.num_nodes
+
+        def domain_of(node: IntArray) -> IntArray:
+            return np.where(node >= 0, rule.domain[node], -1).astype(np.int32)
+
+        first, last = (
+            domain_of(self.cluster.node[rule.counted]),
+            domain_of(self.node[rule.counted]),
+        )
+        there = (last >= 0) & (~self.arrived[rule.counted] | np.isin(rule.counted, rule.holders))
+        count = np.bincount(last[there], minlength=size)
+        ever = np.bincount(last[last >= 0], minlength=size)
+        ever += np.bincount(first[(first >= 0) & (first != last)], minlength=size)
         enough = len(domains) and len(domains) >= rule.min_domains
-        least = int(count[domains].min()) if enough else 0
+        least = int(ever[domains].min()) if enough else 0
         at = rule.domain[self.node[pods]]
         yield from _report(
             pods[at < 0],
@@ -200,37 +221,54 @@ class _Rules:
         )
 
     def _never(self) -> Iterator[str]:
-        """Pods of policy Never take room that is free now; what running pods leave, if asked."""
+        """A running pod leaves for the sake of Never pods only if it has to leave anyway.
+
+        It has to if what else is on its node in the end leaves no room for it, or a pod comes
+        that it conflicts with. Never pods take room that is free now before less important pods.
+        """
         cluster = self.cluster
-        there = cluster.node
+        gone = cluster.running & (self.node != cluster.node)
         if cluster.policy.never_moves:
-            there = np.where(self.moved, -1, there).astype(np.int32)
-        room = cluster.allocatable - cluster.usage_of(there)
-        asked = cluster.usage_of(np.where(self.meek, self.node, -1).astype(np.int32))
-        where, what = np.nonzero((asked > 0) & (asked > room))
-
-        def say(index: int) -> str:
-            n, r = where[index], what[index]
-            return (
-                f"pods of preemptionPolicy Never take {asked[n, r]} of {cluster.resources[r]} on "
-                f"node {cluster.nodes[n]}, where {max(0, room[n, r])} may be used by them"
-            )
-
-        yield from _report(np.arange(len(where)), say)
+            gone &= ~self.placed
+        others = cluster.usage_of(np.where(self.meek, -1, self.node).astype(np.int32))
+        room = cluster.allocatable - others
+        now = cluster.allocatable - cluster.usage
+        left = np.flatnonzero(gone)
+        need = cluster.request[left]
+        short = (need > 0) & (need > room[cluster.node[left]])
+        forced: BoolArray = np.asarray(short.any(axis=1))
+        bold = self.arrived & ~self.meek
         for rule in cluster.conflicts:
-            yield from self._displacing(rule, there)
-
-    def _displacing(self, rule: Conflict, there: IntArray) -> Iterator[str]:
-        wrong: list[IntArray] = []
-        for mine, theirs in ((rule.holders, rule.targets), (rule.targets, rule.holders)):
-            pods = self._known(mine[self.meek[mine]], rule.domain)
-            now = rule.domain[there[theirs[there[theirs] >= 0]]]
-            wrong.append(pods[np.isin(rule.domain[self.node[pods]], now)])
+            for mine, theirs in rule.sides:
+                comes = theirs[bold[theirs]]
+                at = rule.domain[self.node[comes]]
+                for k in np.flatnonzero(np.isin(left, mine)).tolist():
+                    where = rule.domain[cluster.node[left[k]]]
+                    forced[k] |= where >= 0 and ((at == where) & (comes != left[k])).any()
+        spared = left[~forced]
+        wrong: dict[int, int] = {}
+        for pod in np.flatnonzero(self.meek).tolist():
+            node = int(self.node[pod])
+            there = (
+                self.arrived & (self.node == node) & (cluster.priority >= cluster.priority[pod])
+            )
+            asks = cluster.request[pod] > 0
+            if (cluster.request[there].sum(axis=0) > now[node])[asks].any():
+                displaced = spared[cluster.node[spared] == node]
+                displaced = displaced[(cluster.request[displaced][:, asks] > 0).any(axis=1)]
+                wrong.update((int(one), pod) for one in displaced[:1])
+        rules: tuple[Conflict | Spread, ...] = (*cluster.conflicts, *cluster.spreads)
+        for tie in rules:
+            for mine, theirs in tie.sides:
+                for pod in self._known(mine[self.meek[mine]], tie.domain).tolist():
+                    displaced = np.intersect1d(spared, theirs)
+                    met = tie.domain[cluster.node[displaced]] == tie.domain[self.node[pod]]
+                    wrong.update((int(one), pod) for one in displaced[met][:1])
         yield from _report(
-            np.unique(np.concatenate(wrong)),
+            np.array(sorted(wrong), dtype=np.intp),
             lambda pod: (
-                f"{self._at(pod)}, where a running pod is that {rule.name} keeps it from and that "
-                "a pod of preemptionPolicy Never may not displace"
+                f"pod {cluster.pods[pod]} leaves node {cluster.nodes[cluster.node[pod]]} for "
+                f"{cluster.pods[wrong[pod]]}, which may displace none: preemptionPolicy is Never"
             ),
         )
 

@@ -1,6 +1,7 @@
 """The rules of pod packing as constraints, one function per family, the contents at the end.
 
-They say of the final state what ``cpsched.pods.check`` says; the way there is the plan's affair.
+Those of whole domains and of Never pods have modules of their own. All say of the final state what
+``cpsched.pods.check`` says; the way there is the plan's affair.
 What stays is let be: rules are asked of arrivals, pods on a node where they do not run now.
 """
 
@@ -9,12 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ortools.sat.python import cp_model
+
+from cpsched.pods.domains import by_domain, held_in
+from cpsched.pods.never import never
+from cpsched.pods.topology import affinities, spreads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cpsched.pods.instance import Affinity, Conflict, IntArray, Spread
     from cpsched.pods.variables import Variables
 
 
@@ -62,8 +65,8 @@ def conflicts(v: Variables) -> None:
     for rule in v.cluster.conflicts:
         both = np.intersect1d(rule.holders, rule.targets)
         holders, targets = np.setdiff1d(rule.holders, both), np.setdiff1d(rule.targets, both)
-        at = _by_domain(v, rule.domain, np.union1d(rule.holders, rule.targets))
-        settled = _held_in(v, rule.domain)
+        at = by_domain(v, rule.domain, np.union1d(rule.holders, rule.targets))
+        settled = held_in(v, rule.domain)
         for domain, pairs in at.items():
             here = settled.get(domain, set())
             sides = [
@@ -113,185 +116,12 @@ class _Side:
             self.v.model.add_at_most_one(arriving)
 
 
-def affinities(v: Variables) -> None:
-    """An arriving holder finds a target, or is of a group that starts in one domain."""
-    for rule in v.cluster.affinities:
-        arriving = [pair for pod in rule.holders.tolist() for pair in v.arrivals(pod)]
-        for domain in rule.domains if arriving else []:
-            _join(v, rule, domain, arriving)
-
-
-def _join(v: Variables, rule: Affinity, domain: IntArray, arriving: list[int]) -> None:
-    holders = set(rule.holders.tolist())
-    at = _by_domain(v, domain, rule.targets, everywhere=True)
-    held = v.cluster.is_held & v.cluster.running
-    there = domain[v.cluster.node[rule.targets[held[rule.targets]]]]
-    settled = set(there.tolist())
-    present = {where: v.any(pairs) for where, pairs in at.items()}
-    group = _one_domain(v, present, settled)
-    come: dict[int, list[int]] = {}
-    for pair in arriving:
-        come.setdefault(int(domain[v.node[pair]]), []).append(pair)
-    for where, pairs in come.items():
-        if where in settled:
-            continue
-        first = [p for p in at.get(where, []) if v.stays[p] or int(v.pod[p]) not in holders]
-        anchors = v.literals(first)
-        if (arrives := v.any(pairs)) is None:
-            continue
-        for needed in (group, present.get(where)):
-            v.model.add_bool_or([~arrives, *anchors, *([] if needed is None else [needed])])
-
-
-def _one_domain(
-    v: Variables, present: dict[int, cp_model.IntVar | None], settled: set[int]
-) -> cp_model.IntVar | None:
-    """Literal: all targets that are placed are in one domain; None if they cannot be.
-
-    With a held target nobody starts a group: in its own domain, it is there to be joined.
-    """
-    if settled:
-        return None
-    known = [some for where, some in present.items() if where >= 0 and some is not None]
-    lost = present.get(-1)
-    indices, weights = [some.index for some in known], [1] * len(known)
-    terms = list(known)
-    if lost is not None:
-        indices, weights, terms = [*indices, lost.index], [*weights, 2], [*terms, lost]
-    index, weight = np.array(indices, np.intp), np.array(weights, np.int64)
-    one = v.boolean(lambda values: int(values[index] @ weight <= 1))
-    total = cp_model.LinearExpr.weighted_sum(terms, weights)
-    most = max(1, sum(weights))
-    v.model.add(total + (most - 1) * one <= most)
-    v.model.add(total + 2 * one >= 2)
-    return one
-
-
-def spreads(v: Variables) -> None:
-    """Where a holder comes to, a domain counts at most *max_skew* more than the least one."""
-    for rule in v.cluster.spreads:
-        at = _by_domain(v, rule.domain, np.array(rule.holders))
-        come = {
-            domain: v.any(pair for pair in pairs if not v.stays[pair])
-            for domain, pairs in at.items()
-        }
-        if any(some is not None for some in come.values()):
-            _even(v, rule, come)
-
-
-def _even(v: Variables, rule: Spread, come: dict[int, cp_model.IntVar | None]) -> None:
-    counted = _by_domain(v, rule.domain, rule.counted)
-    members = set(rule.counted.tolist())
-    held = {domain: len(pods & members) for domain, pods in _held_in(v, rule.domain).items()}
-    domains = np.unique(rule.domain[rule.domain >= 0]).tolist()
-    most = {
-        domain: held.get(domain, 0) + len({int(v.pod[pair]) for pair in counted.get(domain, [])})
-        for domain in domains
-    }
-    total = {
-        domain: v.total(counted.get(domain, []), [1] * len(counted.get(domain, [])))
-        + held.get(domain, 0)
-        for domain in domains
-    }
-    least: cp_model.IntVar | int = 0
-    if len(domains) >= rule.min_domains:
-        parts = [
-            (np.array(counted.get(domain, []), np.intp), held.get(domain, 0)) for domain in domains
-        ]
-        least = v.integer(
-            0,
-            max(1, min(most.values())),
-            lambda values: min(int(values[pairs].sum()) + more for pairs, more in parts),
-        )
-        for domain in domains:
-            v.model.add(least <= total[domain])
-    for domain, some in come.items():
-        slack = most[domain] - rule.max_skew
-        if some is not None and slack > 0:
-            v.model.add(total[domain] - least + slack * some <= rule.max_skew + slack)
-
-
 def budgets(v: Variables) -> None:
     """No more pods of a budget are moved or evicted than it allows."""
     for budget in v.cluster.budgets:
         stay = [pair for pod in budget.pods.tolist() for pair in v.stay(pod)]
         if len(stay) > budget.allowed:
             v.model.add(v.total(stay, [1] * len(stay)) >= len(stay) - budget.allowed)
-
-
-def never(v: Variables) -> None:
-    """Arriving pods of ``preemptionPolicy: Never`` take room that is free now, and displace none.
-
-    If the policy lets them cause moves, what moved pods leave is free, too.
-    """
-    cluster = v.cluster
-    meek = ~cluster.running & ~cluster.preempts
-    if not meek[v.pod].any():
-        return
-    room = cluster.allocatable - cluster.usage
-    for node, there in enumerate(v.at_node):
-        come = [pair for pair in there if meek[v.pod[pair]]]
-        for resource in range(len(cluster.resources)):
-            _modest(v, node, resource, come, int(room[node, resource]))
-    for rule in cluster.conflicts:
-        for mine, theirs in ((rule.holders, rule.targets), (rule.targets, rule.holders)):
-            _displaces_none(v, rule, mine[meek[mine]], theirs)
-
-
-def _modest(v: Variables, node: int, resource: int, come: list[int], room: int) -> None:
-    cluster = v.cluster
-    pairs = [pair for pair in come if cluster.request[v.pod[pair], resource]]
-    needs = cluster.request[v.pod[pairs], resource].tolist()
-    if not pairs or sum(needs) <= room:
-        return
-    leave: list[int] = []
-    if cluster.policy.never_moves:
-        here = np.flatnonzero((cluster.node == node) & (cluster.request[:, resource] > 0))
-        leave = [pair for pod in here.tolist() for pair in v.arrivals(pod)]
-    if room < 0 and not leave:
-        v.forbid(pairs)
-        return
-    freed = (-cluster.request[v.pod[leave], resource]).tolist()
-    total = v.total([*pairs, *leave], [*needs, *freed])
-    if room >= 0:
-        v.model.add(total <= room)
-    elif (some := v.any(pairs)) is not None:
-        v.model.add(total - room * some <= 0)
-
-
-def _displaces_none(v: Variables, rule: Conflict, mine: IntArray, theirs: IntArray) -> None:
-    at = _by_domain(v, rule.domain, mine)
-    now: dict[int, list[int]] = {}
-    for pod in theirs[v.cluster.node[theirs] >= 0].tolist():
-        now.setdefault(int(rule.domain[v.cluster.node[pod]]), []).append(pod)
-    for domain, pairs in at.items():
-        for pod in now.get(domain, []):
-            leave = v.arrivals(pod) if v.cluster.policy.never_moves else []
-            if not leave:
-                v.forbid(pairs)
-            elif (some := v.any(pairs)) is not None:
-                v.model.add_bool_or([~some, *v.literals(leave)])
-
-
-def _by_domain(
-    v: Variables, domain: IntArray, pods: IntArray, *, everywhere: bool = False
-) -> dict[int, list[int]]:
-    """Pairs of *pods* by domain; those in none, under -1, only if *everywhere*."""
-    found: dict[int, list[int]] = {}
-    for pod in pods.tolist():
-        for pair in v.of_pod[pod]:
-            where = int(domain[v.node[pair]])
-            if where >= 0 or everywhere:
-                found.setdefault(where, []).append(pair)
-    return found
-
-
-def _held_in(v: Variables, domain: IntArray) -> dict[int, set[int]]:
-    """Running pods that may not be moved, by domain."""
-    found: dict[int, set[int]] = {}
-    for pod in np.flatnonzero(v.cluster.is_held & v.cluster.running).tolist():
-        found.setdefault(int(domain[v.cluster.node[pod]]), set()).add(pod)
-    return found
 
 
 #: Every family of constraints.

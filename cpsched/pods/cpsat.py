@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -28,6 +29,9 @@ SOURCE = "cpsat"
 
 #: Seconds that a stage gets at least, if there are so many.
 _LEAST_SHARE = 1.0
+
+#: Share of the time for placements that keep affinities and spreads in the end, too.
+_LASTING_SHARE = 0.4
 
 #: Pairs of pods and nodes that a model may have. Measured: building a model of 870,000 takes 6 s
 #: and 0.65 GB, and CP-SAT makes copies.
@@ -64,7 +68,8 @@ def solve_by_stages(
     behind it.
 
     The model says which final states keep the rules. One that no plan leads to is not offered;
-    if all stages end in such a one, it is forbidden and they begin again.
+    if all stages end in such a one, it is forbidden and they begin again. Where affinities or
+    spreads leave much to the plan, a part of the time first goes to a model that leaves less.
 
     It gives up where the model would have more than ``MAX_PAIRS`` pairs of pods and nodes.
     """
@@ -74,28 +79,56 @@ def solve_by_stages(
             "it models"
         )
         return
-    solve = _Solve(cluster, incumbent, workers, seed)
     try:
-        while not incumbent.done and not solve.round():
-            pass
+        if cluster.affinities or cluster.spreads:
+            until = time.perf_counter() + _LASTING_SHARE * incumbent.remaining
+            _Solve(cluster, incumbent, workers, seed, lasting_until=until).rounds()
+        _Solve(cluster, incumbent, workers, seed).rounds()
     except StopRequestedError:
         return
 
 
 class _Solve:
-    """What is known between the stages."""
+    """What is known between the stages.
+
+    lasting_until: solve the model that leaves less to the plan, to that moment of the clock; what
+    it proves is not passed on.
+    """
 
     def __init__(
-        self, cluster: Cluster, incumbent: Incumbent[Placement], workers: int, seed: int
+        self,
+        cluster: Cluster,
+        incumbent: Incumbent[Placement],
+        workers: int,
+        seed: int,
+        *,
+        lasting_until: float | None = None,
     ) -> None:
+        self.lasting = lasting_until is not None
+        self.deadline = incumbent.deadline if lasting_until is None else lasting_until
         self.cluster, self.incumbent = cluster, incumbent
         self.workers, self.seed = workers, seed
         self.stages = objective.stages(cluster)
         self.least = objective.digits(cluster, trivial_bound(cluster))
         #: Bounds of the stages, each given that those before it have their proven values.
         self.floor = list(self.least)
-        self.refused: set[Placement] = set()
+        self.refused: dict[Placement, None] = {}
         self.forbidden: list[Placement] = []
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left."""
+        return min(self.incumbent.remaining, self.deadline - time.perf_counter())
+
+    @property
+    def over(self) -> bool:
+        """Whether to stop."""
+        return self.incumbent.done or self.remaining <= 0
+
+    def rounds(self) -> None:
+        """Solve until all is proven or time is up."""
+        while not self.over and not self.round():
+            pass
 
     def round(self) -> bool:
         """Solve all stages; whether that settles everything, or time is up."""
@@ -104,7 +137,7 @@ class _Solve:
         proven: list[int] = []
         all_proven = True
         for number in range(len(self.stages)):
-            if self.incumbent.done:
+            if self.over:
                 return True
             view = _StageIncumbent(self, number, tuple(proven) if all_proven else None)
             value = self.values(place)[number]
@@ -127,7 +160,7 @@ class _Solve:
                 all_proven = False
             proven.append(value)
         if place in self.refused:
-            self.forbidden.append(place)
+            self.forbidden = list(self.refused)
             # What was proven may be out of reach without that placement.
             self.floor = list(self.least)
             return False
@@ -150,10 +183,12 @@ class _Solve:
         if check(self.cluster, placement).ok:
             self.incumbent.offer(number, placement, SOURCE)
         else:
-            self.refused.add(placement)
+            self.refused[placement] = None
 
     def raise_bound(self, proven: tuple[int, ...], bound: int) -> None:
         """Take a *bound* on the stage after those that are *proven*."""
+        if self.lasting:
+            return
         digits = (*proven, bound, *self.least[len(proven) + 1 :])
         self.incumbent.raise_bound(objective.number(self.cluster, digits), SOURCE)
 
@@ -167,6 +202,7 @@ class _Solve:
             self.cluster,
             objective="stages",
             symmetric=True,
+            lasting=self.lasting,
             stop=lambda: self.incumbent.done,
         )
         model = formulation.model
@@ -188,15 +224,14 @@ class _StageIncumbent(Incumbent[Placement]):
     """
 
     def __init__(self, solve: _Solve, number: int, proven: tuple[int, ...] | None) -> None:
-        outer = solve.incumbent
-        share = max(_LEAST_SHARE, outer.remaining / (len(solve.stages) - number))
-        super().__init__(min(outer.remaining, share))
+        share = max(_LEAST_SHARE, solve.remaining / (len(solve.stages) - number))
+        super().__init__(max(0.0, min(solve.remaining, share)))
         self.solve, self.proven = solve, proven
 
     @property
     def done(self) -> bool:
         """Whether the stage or the solve is over."""
-        return self.solve.incumbent.done or super().done
+        return self.solve.over or super().done
 
     def offer(self, objective: int, solution: Placement, source: str) -> bool:
         """Take and pass on a placement."""

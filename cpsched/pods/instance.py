@@ -130,6 +130,11 @@ class Conflict(_Arrays):
         for side in ("holders", "targets"):
             object.__setattr__(self, side, _indices(getattr(self, side), f"{side} of {self.name}"))
 
+    @property
+    def sides(self) -> tuple[tuple[IntArray, IntArray], ...]:
+        """Pairs of who may be refused and for whose sake."""
+        return (self.holders, self.targets), (self.targets, self.holders)
+
 
 @dataclass(frozen=True, eq=False)
 class Affinity(_Arrays):
@@ -137,7 +142,8 @@ class Affinity(_Arrays):
 
     domains: shape (terms, num_nodes), for each term the domain of each node, -1 where the node
     lacks the label: no holder may come there. targets: pods that match all terms of the holders.
-    A holder that is a target itself may come first, while no target runs anywhere. Holders that
+    A holder that is a target itself may come first, while no target runs on a node with any of
+    the labels. Holders that
     stay are not asked (it is required during scheduling, ignored during execution).
     """
 
@@ -179,6 +185,11 @@ class Spread(_Arrays):
             object.__setattr__(self, side, _indices(getattr(self, side), f"{side} of {self.name}"))
         if self.max_skew < 1 or self.min_domains < 1:
             raise InputError(f"spread {self.name}: max_skew and min_domains must be at least 1")
+
+    @property
+    def sides(self) -> tuple[tuple[IntArray, IntArray], ...]:
+        """Pairs of who may be refused and for whose sake."""
+        return ((self.holders, self.counted),)
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,6 +33,7 @@ def formulate(
     *,
     objective: Objective = "number",
     symmetric: bool = False,
+    lasting: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> Formulation[Placement]:
     """Formulation of pod packing, of the final state; that a plan leads there is not in it.
@@ -51,6 +52,9 @@ def formulate(
     symmetric
         Order interchangeable pods. Then most placements are no solutions, but
         ``interchange.canonical`` makes one of each.
+    lasting
+        Whoever an affinity or a spread lets come must find it kept in the end, too. That excludes
+        placements that are allowed, and most of those that no plan leads to.
     stop
         Asked now and then: a million pairs of pods and nodes take some seconds.
 
@@ -62,7 +66,7 @@ def formulate(
         Once *stop* says so.
     """
     model = cp_model.CpModel()
-    variables = Variables(cluster, model, stop)
+    variables = Variables(cluster, model, stop, lasting=lasting)
     for family in CONSTRAINTS:
         family(variables)
         if stop():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from cpsched.pods.instance import Affinity, Cluster, Conflict, IntArray, Spread
+    from cpsched.pods.instance import Affinity, BoolArray, Cluster, Conflict, IntArray, Spread
 
 
 class _Rule(Protocol):
@@ -58,7 +58,9 @@ class _Together:
         self.holders = changed.intersection(rule.holders.tolist())
         self.targets = changed.intersection(rule.targets.tolist())
         self.counts = [_count(domain, rule.targets, node) for domain in rule.domains]
-        self.total = int((node[rule.targets] >= 0).sum())
+        self.seen: BoolArray = np.asarray((rule.domains >= 0).any(axis=0))
+        at = node[rule.targets]
+        self.total = int(self.seen[at[at >= 0]].sum())
 
     def refuses(self, pod: int, node: int) -> bool:
         if pod not in self.holders:
@@ -72,7 +74,7 @@ class _Together:
 
     def shift(self, pod: int, node: int, by: int) -> None:
         if pod in self.targets:
-            self.total += by
+            self.total += by * bool(self.seen[node])
             for count, domain in zip(self.counts, self.domains, strict=True):
                 if domain[node] >= 0:
                     count[domain[node]] += by

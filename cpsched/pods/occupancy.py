@@ -90,7 +90,10 @@ class _Together:
         self.reason = _named("affinity", rule.name)
         self.domains = rule.domains
         self.counts = [_count(domain, rule.targets, node) for domain in rule.domains]
-        self.total = int((node[rule.targets] >= 0).sum())
+        #: Nodes that have one of the labels: a target elsewhere is not seen at all.
+        self.seen: BoolArray = np.asarray((rule.domains >= 0).any(axis=0))
+        at = node[rule.targets]
+        self.total = int(self.seen[at[at >= 0]].sum())
 
     def refused(self, role: int, at: slice | int) -> BoolArray:
         bad = np.zeros(self.domains.shape[1], dtype=np.bool_)[at]
@@ -104,7 +107,7 @@ class _Together:
 
     def shift(self, role: int, node: int, by: int) -> None:
         if role & _TARGET:
-            self.total += by
+            self.total += by * bool(self.seen[node])
             for domain, count in zip(self.domains, self.counts, strict=True):
                 if domain[node] >= 0:
                     count[domain[node]] += by

@@ -249,6 +249,12 @@ class Search:
         self._grain = max(1, self._length // 50)
         self._restore()
 
+    def back_to(self, placement: Placement) -> None:
+        """Forget what was found since *placement*."""
+        self.best[:] = placement.node
+        self._best_value = self._values(placement.node)
+        self._left = 0
+
     def _restore(self) -> None:
         self._node[:] = self.best
         self._value[:] = self._best_value
@@ -299,6 +305,7 @@ def improve(
     Every better placement that ``check`` passes is offered; what it does not pass is left out.
     """
     search = Search(cluster, seed, start)
+    known = Placement(search.best)
     offered: bytes = b""
     next_offer = 0.0
     pause = 0.02
@@ -317,6 +324,10 @@ def improve(
                 placement = Placement(search.best)
                 if check(cluster, placement).ok:
                     incumbent.offer(total, placement, "search")
+                    known = placement
+                else:  # a rule that the kernel does not know
+                    search.back_to(known)
+                    offered = search.best.tobytes()
             # Checks take a tenth of the time at most, and some ten a second.
             cost = time.perf_counter() - now
             pause = max(min(2 * pause, 0.1), 10 * cost)

@@ -113,7 +113,9 @@ class _Replay:
         domains = rule.domains[:, node]
         targets = self.node[rule.targets]
         targets = targets[targets >= 0]
-        starts_group = not len(targets) and bool(np.isin(pod, rule.targets))
+        # As in interpodaffinity/filtering.go: a node without any of the labels counts nothing.
+        seen = (rule.domains[:, targets] >= 0).any()
+        starts_group = not seen and bool(np.isin(pod, rule.targets))
         joined = (rule.domains[:, targets] == domains[:, None]).any(axis=1).all()
         if (domains < 0).any():
             yield f"the node is outside a topology of {rule.name}"

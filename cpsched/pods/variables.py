@@ -78,13 +78,18 @@ class Variables:
 
     pod, node: shape (num_pairs,), of each pair, whose variable has the same number; stays: shape
     (num_pairs,), pairs of a running pod and its node; of_pod, at_node: pairs of each; groups:
-    pairs of each pod that has some, the most important pod first.
+    pairs of each pod that has some, the most important pod first; lasting: see ``formulate``.
     """
 
     def __init__(
-        self, cluster: Cluster, model: cp_model.CpModel, stop: Callable[[], bool]
+        self,
+        cluster: Cluster,
+        model: cp_model.CpModel,
+        stop: Callable[[], bool],
+        *,
+        lasting: bool = False,
     ) -> None:
-        self.cluster, self.model = cluster, model
+        self.cluster, self.model, self.lasting = cluster, model, lasting
         self.pod, self.node = possible(cluster)
         self.stays: BoolArray = cluster.node[self.pod] == self.node
         self.pairs: list[cp_model.IntVar] = []

@@ -163,11 +163,14 @@ def test_reasons_name_rules() -> None:
 
 
 def test_the_first_pod_of_a_group_may_start_it_anywhere_the_label_is() -> None:
-    c = small(affinities=(Affinity("near", [0, 0, -1], [1, 2], [1, 2]),))
+    c = small(affinities=(Affinity("near", [0, 1, -1], [1, 2], [1, 2]),))
     now = Occupancy(c)
     assert now.feasible(2).tolist() == [True, True, False]
-    now.place(1, 2)  # a target where the label is missing: the group has started elsewhere
-    assert not now.feasible(2).any()
+    now.place(1, 2)  # a target where the label is missing is not seen
+    assert now.feasible(2).tolist() == [True, True, False]
+    now.remove(1)
+    now.place(1, 0)
+    assert now.feasible(2).tolist() == [True, False, False]
 
 
 def test_misuse_is_refused() -> None:
