@@ -10,8 +10,9 @@ priority, then the lowest sum of priorities, then the fewest victims, then whose
 priority started last (the earliest of them counts). It differs in three ways, which keep what it
 does within the rules of a cluster: it never exceeds a disruption budget, which the original does
 as a last resort; held pods are never victims; candidates are the first in order of names, a tenth
-of the nodes but at least 100, where the original starts at a random one. A cluster does not say
-when pods started: running ones did in order of arrival, then the others as they are bound.
+of the nodes that could take the pod but at least 100, where the original starts at a random one. A
+cluster does not say when pods started: running ones did in order of arrival, then the others as
+they are bound.
 """
 
 from __future__ import annotations
@@ -139,9 +140,12 @@ class _Simulation:
         room = now.free.copy()
         np.add.at(room, now.node[pods], cluster.request[pods])
         need = cluster.request[pod]
+        # Of the nodes that preemption may help, not of all.
+        possible = ((cluster.allocatable >= need) | (need == 0)).all(axis=1)
+        possible &= cluster.allowed[cluster.profile[pod]]
+        most = max(_LEAST_CANDIDATES, int(possible.sum()) // 10)
         good = ((room >= need) | (need == 0)).all(axis=1) & (np.diff(start) > 0)
-        good &= cluster.allowed[cluster.profile[pod]]
-        most = max(_LEAST_CANDIDATES, cluster.num_nodes // 10)
+        good &= possible
         found: list[tuple[tuple[int, ...], int, list[int]]] = []
         for node in self.by_name[good[self.by_name]].tolist():
             victims = self._victims(pod, node, pods[start[node] : start[node + 1]].tolist())

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from random_clusters import random_cluster
 
-from cpsched.pods import scores
+from cpsched.pods import scheduler, scores
 from cpsched.pods.instance import Affinity, Budget, Cluster, Conflict, Spread
 from cpsched.pods.occupancy import Occupancy
 from cpsched.pods.scheduler import schedule
@@ -256,6 +256,28 @@ def test_of_equal_nodes_the_one_whose_victims_started_last() -> None:
     c = cluster([[6, 1]] * 3, [-1, 0, -1], [[6, 9]] * 2, priority=np.array([1, 1, 9]))
     found = schedule(c, preemption=True, arrival_order=True).node.tolist()
     assert found == [-1, 0, 1]
+
+
+def test_candidates_are_a_tenth_of_the_nodes_that_could_take_the_pod(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # On each node a victim, a less important one on each but the first: the last would be best.
+    priority = np.array([*range(40, 0, -1), 99])
+    c = cluster(
+        [[6, 1]] * 41,
+        [*range(40), -1],
+        [[6, 9]] * 40,
+        nodes=tuple(f"n{k:02}" for k in range(40)),
+        priority=priority,
+        preempts=priority == 99,
+    )
+    assert preempted(c)[40] == 39
+    monkeypatch.setattr(scheduler, "_LEAST_CANDIDATES", 1)
+    assert preempted(c)[40] == 3
+    small = np.array([[6, 9]] * 20 + [[5, 9]] * 20)
+    assert preempted(replace(c, allocatable=small))[40] == 1
+    allowed = np.array([[k < 10 for k in range(40)]])
+    assert preempted(replace(c, allowed=allowed))[40] == 0
 
 
 def test_victims_are_tried_after_all_of_their_priority_that_wait_already() -> None:
