@@ -109,10 +109,7 @@ def _unpack(value: Any, path: str, list_kind: str, source: str) -> Iterator[ApiO
         )
     version = fields.string(version, f"{path}.apiVersion")
     if kind.endswith("List"):
-        items = value.get("items")
-        if not isinstance(items, list):
-            raise InputError(f"must be a list, not {describe(items)}", path=f"{path}.items")
-        for at, item in enumerate(items):
+        for at, item in enumerate(fields.sequence(value.get("items"), f"{path}.items")):
             yield from _unpack(item, f"{path}.items[{at}]", kind, source)
         return
     group, slash, _ = version.rpartition("/")

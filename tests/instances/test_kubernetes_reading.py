@@ -238,6 +238,8 @@ def test_null_is_absent() -> None:
         assert read(*said) == read(*plain)
     for item in plain:
         assert read(*plain, {**item, "kind": "Other", "apiVersion": None}) == read(*plain)
+    for none in ({"kind": "PodList", "items": None}, {"kind": "PodList"}):
+        assert read(*plain, none) == read(*plain)
     low: Json = {"kind": "PriorityClass", "metadata": {"name": "low"}, "value": None}
     assert read(node(), pod(priority=None, priorityClassName="low"), low).priority[0] == 0
 
@@ -501,6 +503,18 @@ def test_recorded_objects_of_a_real_scheduler() -> None:
     assert not cluster.running.all()
     # Pods that were made by hand have no controller; pending ones may be placed all the same.
     assert set(cluster.held) <= {"", "no controller would create it again"}
+
+
+def test_lives_of_a_controller_are_written_apart() -> None:
+    def owned(name: str, uid: str) -> Json:
+        owner = {"kind": "ReplicaSet", "name": "web", "uid": uid, "controller": True}
+        return pod(name, meta={"ownerReferences": [owner]})
+
+    for lives in ("ab", ("", "a"), ("a", "")):
+        cluster = read(node(), *(owned(f"p{k}", uid) for k, uid in enumerate(lives)))
+        assert cluster.owner.tolist() == [0, 1]
+        assert parse(dumps_snapshot(cluster)).owner.tolist() == [0, 1]
+        assert parse(dumps_snapshot(cluster)).owners == cluster.owners
 
 
 def test_what_was_read_is_written_and_read_again() -> None:
