@@ -24,6 +24,9 @@ MAX_AMOUNT = 2**62
 #: A grace period costs no more than one of so many seconds.
 MAX_GRACE = 10**6
 
+#: Most that a policy asks: of costs of many millions, integer programs lose sight of single units.
+MAX_PRICE = 10**4
+
 #: A pod that runs nowhere.
 PENDING = -1
 
@@ -90,8 +93,8 @@ class Policy:
     def __post_init__(self) -> None:
         for name, least in (("move", 1), ("evict", 2), ("grace_unit", 1), ("budget", 0)):
             value = getattr(self, name)
-            if type(value) is not int or not least <= value <= 10**6:
-                raise InputError(f"policy {name} must be an integer in {least}..1000000")
+            if type(value) is not int or not least <= value <= MAX_PRICE:
+                raise InputError(f"policy {name} must be an integer in {least}..{MAX_PRICE}")
         if type(self.never_moves) is not bool:
             raise InputError("policy never_moves must be true or false")
 
