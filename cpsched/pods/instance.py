@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from cpsched.arrays import Arrays, flags, indices, ints
+from cpsched.arrays import BoolArray as BoolArray
+from cpsched.arrays import IntArray as IntArray
+from cpsched.arrays import LongArray as LongArray
 from cpsched.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-IntArray = npt.NDArray[np.int32]
-LongArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 #: Sums of requests and of allocatable amounts stay below this.
 MAX_AMOUNT = 2**62
@@ -29,48 +28,6 @@ MAX_PRICE = 10**4
 
 #: A pod that runs nowhere.
 PENDING = -1
-
-
-def _ints(
-    values: npt.ArrayLike, what: str, dtype: type[np.signedinteger[Any]]
-) -> npt.NDArray[Any]:
-    """Read-only copy of *values* as *dtype*; InputError instead of a wrapped or rounded number."""
-    array = np.asarray(values)
-    if array.size and array.dtype.kind not in "iu":
-        raise InputError(f"{what} must be integers")
-    limits = np.iinfo(dtype)
-    if array.size and (array.max() > limits.max or array.min() < limits.min):
-        raise InputError(f"{what} holds a number beyond {limits.min}..{limits.max}")
-    copy = array.astype(dtype)
-    copy.setflags(write=False)
-    return copy
-
-
-def _indices(values: npt.ArrayLike, what: str) -> IntArray:
-    """Sorted, distinct, read-only pod indices."""
-    array: IntArray = np.unique(_ints(values, what, np.int32)).astype(np.int32)
-    array.setflags(write=False)
-    return array
-
-
-@dataclass(frozen=True, eq=False)
-class _Arrays:
-    """Equality and hash by content, arrays included."""
-
-    def _key(self) -> tuple[object, ...]:
-        values = (getattr(self, entry.name) for entry in fields(self))
-        return tuple(
-            (value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value
-            for value in values
-        )
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return self._key() == other._key()
-
-    def __hash__(self) -> int:
-        return hash(self._key())
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +57,7 @@ class Policy:
 
 
 @dataclass(frozen=True, eq=False)
-class Budget(_Arrays):
+class Budget(Arrays):
     """A PodDisruptionBudget: at most *allowed* of *pods* (indices) may be moved or evicted."""
 
     name: str
@@ -108,13 +65,13 @@ class Budget(_Arrays):
     allowed: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "pods", _indices(self.pods, f"pods of budget {self.name}"))
+        object.__setattr__(self, "pods", indices(self.pods, f"pods of budget {self.name}"))
         if self.allowed < 0:
             raise InputError(f"budget {self.name}: {self.allowed} disruptions allowed is negative")
 
 
 @dataclass(frozen=True, eq=False)
-class Conflict(_Arrays):
+class Conflict(Arrays):
     """Required pod anti-affinity, or a host port: who may not share a domain with whom.
 
     domain: shape (num_nodes,), domain of each node, -1 where the node has no such topology label
@@ -129,9 +86,9 @@ class Conflict(_Arrays):
     targets: IntArray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "domain", _ints(self.domain, f"domains of {self.name}", np.int32))
+        object.__setattr__(self, "domain", ints(self.domain, f"domains of {self.name}", np.int32))
         for side in ("holders", "targets"):
-            object.__setattr__(self, side, _indices(getattr(self, side), f"{side} of {self.name}"))
+            object.__setattr__(self, side, indices(getattr(self, side), f"{side} of {self.name}"))
 
     @property
     def sides(self) -> tuple[tuple[IntArray, IntArray], ...]:
@@ -140,7 +97,7 @@ class Conflict(_Arrays):
 
 
 @dataclass(frozen=True, eq=False)
-class Affinity(_Arrays):
+class Affinity(Arrays):
     """Required pod affinity: a holder comes only to where a target is, in every topology.
 
     domains: shape (terms, num_nodes), for each term the domain of each node, -1 where the node
@@ -159,14 +116,14 @@ class Affinity(_Arrays):
         object.__setattr__(
             self,
             "domains",
-            np.atleast_2d(_ints(self.domains, f"domains of {self.name}", np.int32)),
+            np.atleast_2d(ints(self.domains, f"domains of {self.name}", np.int32)),
         )
         for side in ("holders", "targets"):
-            object.__setattr__(self, side, _indices(getattr(self, side), f"{side} of {self.name}"))
+            object.__setattr__(self, side, indices(getattr(self, side), f"{side} of {self.name}"))
 
 
 @dataclass(frozen=True, eq=False)
-class Spread(_Arrays):
+class Spread(Arrays):
     """Topology spread constraint with ``DoNotSchedule``.
 
     domain: shape (num_nodes,), domain of each node, -1 where the label is missing or the node is
@@ -183,9 +140,9 @@ class Spread(_Arrays):
     min_domains: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "domain", _ints(self.domain, f"domains of {self.name}", np.int32))
+        object.__setattr__(self, "domain", ints(self.domain, f"domains of {self.name}", np.int32))
         for side in ("holders", "counted"):
-            object.__setattr__(self, side, _indices(getattr(self, side), f"{side} of {self.name}"))
+            object.__setattr__(self, side, indices(getattr(self, side), f"{side} of {self.name}"))
         if self.max_skew < 1 or self.min_domains < 1:
             raise InputError(f"spread {self.name}: max_skew and min_domains must be at least 1")
 
@@ -196,7 +153,7 @@ class Spread(_Arrays):
 
 
 @dataclass(frozen=True, eq=False)
-class Cluster(_Arrays):
+class Cluster(Arrays):
     """A cluster: what nodes offer, what pods request, where pods are, what holds them.
 
     Parameters
@@ -276,11 +233,9 @@ class Cluster(_Arrays):
             ("owner", np.int32),
             ("profile", np.int32),
         ):
-            object.__setattr__(self, entry, _ints(getattr(self, entry), entry, dtype))
+            object.__setattr__(self, entry, ints(getattr(self, entry), entry, dtype))
         for entry in ("allowed", "preempts"):
-            flags = np.array(getattr(self, entry), dtype=np.bool_)
-            flags.setflags(write=False)
-            object.__setattr__(self, entry, flags)
+            object.__setattr__(self, entry, flags(getattr(self, entry)))
         for problem in self._problems():
             raise InputError(f"{self.name}: {problem}")
 
@@ -350,8 +305,8 @@ class Cluster(_Arrays):
         for spread in self.spreads:
             members += [(spread.name, spread.holders), (spread.name, spread.counted)]
             shapes.append((spread.name, spread.domain))
-        for name, indices in members:
-            if len(indices) and (indices[0] < 0 or indices[-1] >= pods):
+        for name, listed in members:
+            if len(listed) and (listed[0] < 0 or listed[-1] >= pods):
                 yield f"{name}: a pod index is outside 0..{pods - 1}"
         for name, domain in shapes:
             if domain.shape != (nodes,) or domain.min() < -1 or domain.max() >= nodes:
@@ -403,10 +358,10 @@ class Cluster(_Arrays):
     @cached_property
     def covered(self) -> BoolArray:
         """Shape (num_pods,): pods under a disruption budget."""
-        flags = np.zeros(self.num_pods, dtype=np.bool_)
+        covered = np.zeros(self.num_pods, dtype=np.bool_)
         for budget in self.budgets:
-            flags[budget.pods] = True
-        return flags
+            covered[budget.pods] = True
+        return covered
 
     @cached_property
     def move_cost(self) -> LongArray:
