@@ -261,6 +261,26 @@ class VmCluster(Arrays):
         """Shape (num_vms,): VMs that may not move."""
         return np.array([bool(reason) for reason in self.pinned], dtype=np.bool_)
 
+    def partners_of(self, vm: int) -> IntArray:
+        """VMs that conflict with *vm*, ascending."""
+        ptr, partner = self._partners
+        return partner[ptr[vm] : ptr[vm + 1]]
+
+    @cached_property
+    def _partners(self) -> tuple[IntArray, IntArray]:
+        both = np.unique(np.concatenate((self.conflicts, self.conflicts[:, ::-1])), axis=0)
+        ptr = np.searchsorted(both[:, 0], np.arange(self.num_vms + 1)).astype(np.int32)
+        return ptr, np.ascontiguousarray(both[:, 1])
+
+    @cached_property
+    def groups_of(self) -> tuple[tuple[int, ...], ...]:
+        """For each VM, the numbers of its groups."""
+        found: list[list[int]] = [[] for _ in self.vms]
+        for number, group in enumerate(self.groups):
+            for vm in group.vms.tolist():
+                found[vm].append(number)
+        return tuple(map(tuple, found))
+
     def domain(self, scope: str) -> IntArray:
         """Shape (num_pms,): number of each PM's place in a group's *scope*: ``pm`` or ``rack``."""
         pms = np.arange(self.num_pms, dtype=np.int32)
