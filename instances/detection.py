@@ -3,8 +3,8 @@
 0. The first key is one of an API object (``apiVersion``, ``kind``, ...), JSON or YAML: a snapshot
    of a Kubernetes cluster.
 1. The first character is ``{`` or ``[``, or the file is called ``.json`` or ``.jsonl``: json, or a
-   scenario of pods if it has ``replicasets``; the key ``family`` tells what a json is about. The
-   openb trace is read only if asked for.
+   scenario of pods if it has ``replicasets``, or a mapping of VMR2L if the first key is one of its
+   three; the key ``family`` tells what a json is about. The openb trace is read only if asked for.
 2. Taillard's title or one of the words ``Times`` and ``Machines`` stands on a line: taillard.
 3. The header has three numbers: fjs.
 4. The header has two numbers: the format whose shape most of the other lines have. jsplib wants

@@ -18,6 +18,8 @@ from cpsched.instances.formats import (
     pods_native,
     scenario,
     text,
+    vmr2l,
+    vms_native,
 )
 from cpsched.instances.naming import natural_key
 
@@ -190,6 +192,8 @@ def _parse(content: str, name: str, suffix: str, input_format: str | None) -> li
         raise InputError("the file is empty")
     if input_format == "scenario":
         return _lines(content)
+    if input_format == "vmr2l" or (input_format is None and vmr2l.is_mapping(content)):
+        return [vmr2l.parse(content)]
     if input_format == "json" or (input_format is None and detection.is_json(content, suffix)):
         if detection.is_lines(content):
             return _lines(content)
@@ -215,7 +219,10 @@ def _lines(content: str) -> list[Any]:
 def _object(content: str) -> Any:
     if scenario.is_scenario(content):
         return scenario.parse(content)
-    return pods_native.parse(content) if pods_native.is_native(content) else native.parse(content)
+    for family in (pods_native, vms_native):
+        if family.is_native(content):
+            return family.parse(content)
+    return native.parse(content)
 
 
 def _only(found: Sequence[Any], source: str) -> Any:

@@ -16,6 +16,8 @@ from cpsched.instances.formats import (
     pods_native,
     scenario,
     taillard,
+    vmr2l_writing,
+    vms_native,
 )
 from cpsched.instances.reading import MAX_BYTES, MAX_SNAPSHOT_BYTES
 
@@ -44,6 +46,10 @@ _WRITERS: Final[dict[str, dict[str, Callable[[Any], str]]]] = {
         "json": pods_native.dumps,
         "scenario": scenario.dumps,
         "kubernetes": _kubernetes,
+    },
+    "vms": {
+        "json": vms_native.dumps,
+        "vmr2l": vmr2l_writing.dumps,
     },
 }
 

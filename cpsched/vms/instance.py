@@ -66,7 +66,8 @@ class VmCluster(Arrays):
     groups
         See ``Group``.
     conflicts
-        Shape (num_conflicts, 2): pairs of VMs of which none comes to a PM where the other is.
+        Shape (num_conflicts, 2): pairs of VMs of which none comes to a PM where the other is;
+        kept sorted, the lower index first.
     policy
         See ``Policy``.
     inventory
@@ -133,6 +134,8 @@ class VmCluster(Arrays):
         yield from self._shape_problems()
         yield from self._index_problems()
         object.__setattr__(self, "closed", flags(self.closed | self.evacuate))
+        pairs = np.unique(np.sort(self.conflicts, axis=1), axis=0)
+        object.__setattr__(self, "conflicts", ints(pairs, "conflicts", np.int32))
         yield from self._place_problems()
         yield from contradictions(self)
 

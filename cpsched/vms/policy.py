@@ -94,7 +94,7 @@ class Policy:
     cost_unit: int = 4096
 
     def __post_init__(self) -> None:
-        if self.objective not in OBJECTIVES:
+        if type(self.objective) is not str or self.objective not in OBJECTIVES:
             raise UnknownNameError.of("objective", str(self.objective), OBJECTIVES)
         if self.max_moves is not None:
             _number(self.max_moves, "policy max_moves", 0)
