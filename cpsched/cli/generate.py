@@ -43,6 +43,8 @@ def group(context: typer.Context) -> None:
       cpsched generate uniform -j 1000 -m 100 --seed 1 -o large.txt
 
       cpsched generate pods --nodes 16 --pods-per-node 4 --count 100 -o scenarios.jsonl
+
+      cpsched generate vms --pms 280 --workload high --seed 1 -o cluster.json
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -128,6 +130,47 @@ def pods(
     else:
         texts = [instances.dumps(compact.to_cluster(one), output_format) for one in found]
         emit("".join(texts), target)
+
+
+@_commands.command()
+def vms(
+    pms: Annotated[
+        int, typer.Option("--pms", "-n", help="Number of PMs, 2 x 44 cores each.")
+    ] = 280,
+    workload: Annotated[str, typer.Option(help="high, mid or low: 88, 65 or 39 % load.")] = "high",
+    load: Annotated[
+        float | None, typer.Option(help="Share of all cores in use.", show_default="by workload")
+    ] = None,
+    conflicts: Annotated[int, typer.Option(help="Most conflict partners of a VM.")] = 0,
+    memory_ratios: Annotated[
+        bool, typer.Option("--memory-ratios", help="2, 4 and 8 GiB a core: memory binds too.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", "-s")] = 0,
+    count: Annotated[int, typer.Option(help="Clusters: of this seed and those after it.")] = 1,
+    output_format: Annotated[
+        str, typer.Option(metavar="FORMAT", help="json or vmr2l (without conflicts).")
+    ] = "json",
+    output: _Output = None,
+) -> None:
+    """VMs on PMs of two NUMA nodes, calibrated to the published VMR2L data (EuroSys 2025).
+
+    280 PMs are its medium cluster, 1176 its large one.
+
+    [bold]Example:[/bold] cpsched generate vms --pms 280 --workload high --seed 1 -o cluster.json
+    """
+    from cpsched import instances
+    from cpsched.instances.generate_vms import generate_vms
+
+    target = _target(output_format, output)
+    if not 1 <= count <= 10_000:
+        raise InputError(f"--count must be in 1..10000, not {count}")
+    if output_format == "vmr2l" and (count > 1 or conflicts):
+        raise InputError("a mapping of VMR2L holds one cluster without conflicts; json holds more")
+    found = (
+        generate_vms(pms, workload, seed + number, conflicts, memory_ratios, load)
+        for number in range(count)
+    )
+    emit("".join(instances.dumps(one, output_format) for one in found), target)
 
 
 def _target(output_format: str, output: str | None) -> OutputFile | None:
