@@ -4,15 +4,21 @@ Bins are worth the whole slots that their free room gives, so only what changes 
 which items leave, which come. Items of a type are counts, and bins with equal room and equal items
 are a class. Everything that leaves comes to some bin. Three aims, all maximised: worth of slots
 gained, minus items that leave, minus what their moves cost.
+
+What a bin is, an implementation says: ``BinExchange`` here, bins of one compartment;
+``cpsched.columns.pairs``, bins of two, where some items take room in both.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from cpsched.columns.exchange_kernels import LABELS, best_changes, choices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,16 +31,137 @@ BoolArray = npt.NDArray[np.bool_]
 AIMS = 3
 
 
+class Exchange(ABC):
+    """What the linear program over changes asks of a problem.
+
+    A change of a bin has *entries*: items that leave or come, told apart by type and by
+    compartment.
+
+    Attributes
+    ----------
+    kind
+        Shape (entries,): type of each entry.
+    cost, moves
+        Shape (types,): what a move of an item costs, and how many moves it counts.
+    number
+        Shape (classes,): bins of each class.
+    limit
+        Most moves.
+    best, leave, come
+        Shapes (classes,) and (classes, entries): what ``price`` found.
+    """
+
+    kind: LongArray
+    cost: LongArray
+    moves: LongArray
+    number: LongArray
+    limit: int
+    best: LongArray
+    leave: LongArray
+    come: LongArray
+
+    @abstractmethod
+    def price(self, gain: int, leaving: LongArray, coming: LongArray) -> bool:
+        """Find the best change of each class; False if that is too much work.
+
+        gain: price of a slot's worth; leaving: (types,) cost of an item that leaves, at least 0;
+        coming: (types,) reward of one that comes. Writes ``best``, which no change of the class
+        exceeds, at least 0, and that change into ``leave`` and ``come``.
+        """
+
+    @abstractmethod
+    def gain(self, bin_class: int, net: LongArray) -> int:
+        """Worth of the slots that a bin gains by *net*, shape (entries,): leaving less coming."""
+
+    @abstractmethod
+    def fits_first(self, change: Change) -> bool:
+        """Whether what comes has room before anything leaves."""
+
+    @property
+    def num_types(self) -> int:
+        """Number of types."""
+        return len(self.cost)
+
+    def by_type(self, entries: LongArray) -> LongArray:
+        """Shape (types,): *entries* summed up."""
+        return np.bincount(self.kind, entries, minlength=self.num_types).astype(np.int64)
+
+    def change(self, bin_class: int, leave: LongArray, come: LongArray) -> Change:
+        """The change of a bin of *bin_class*, with its values."""
+        gone = self.by_type(leave)
+        values = (
+            self.gain(bin_class, leave - come),
+            -int(gone @ self.moves),
+            -int(gone @ self.cost),
+        )
+        return Change(bin_class, leave.copy(), come.copy(), values)
+
+    def reaches(self, chosen: Sequence[tuple[Change, int]], floors: Sequence[int]) -> bool:
+        """Whether *chosen* changes, with how many bins each, keep every row, in integers.
+
+        floors: of as many aims as are given.
+        """
+        taken = np.zeros(len(self.number), dtype=np.int64)
+        balance = np.zeros(len(self.kind), dtype=np.int64)
+        values = np.zeros(AIMS, dtype=np.int64)
+        for change, count in chosen:
+            taken[change.bin_class] += count
+            balance += count * (change.leave - change.come)
+            values += count * np.array(change.values)
+        if (taken > self.number).any() or self.by_type(balance).any() or -values[1] > self.limit:
+            return False
+        return all(int(value) >= floor for value, floor in zip(values, floors, strict=False))
+
+
 @dataclass(frozen=True)
-class Exchange:
-    """An exchange problem; slots lie on the first resource.
+class Change:
+    """What changes in a bin of a class: leave, come: (entries,); values: (aims,)."""
+
+    bin_class: int
+    leave: LongArray
+    come: LongArray
+    values: tuple[int, ...]
+
+    @property
+    def key(self) -> tuple[int, bytes, bytes]:
+        """Equal for equal changes."""
+        return self.bin_class, self.leave.tobytes(), self.come.tobytes()
+
+
+class Labels:
+    """Room for selections of items: amounts (labels, resources), worth, items (labels, types)."""
+
+    def __init__(self, types: int, resources: int) -> None:
+        self.amount = np.zeros((LABELS, resources), dtype=np.int64)
+        self.worth = np.zeros(LABELS, dtype=np.int64)
+        self.content = np.zeros((LABELS, types), dtype=np.int64)
+
+    @property
+    def arrays(self) -> tuple[LongArray, LongArray, LongArray]:
+        """As kernels take them."""
+        return self.amount, self.worth, self.content
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Slots lie on the first resource: x free gives x // size of each kind, each worth so much."""
+
+    size: LongArray
+    worth: LongArray
+
+    def of(self, free: int) -> int:
+        """Worth of the slots of *free* room."""
+        return int((self.worth * (max(0, free) // self.size)).sum())
+
+
+class BinExchange(Exchange):
+    """Bins of one compartment; the entries of a change are its types.
 
     Parameters
     ----------
-    weight, cost
-        (types, resources) and (types,): what an item takes, and what its move costs.
-    moves
-        (types,): how many moves one item counts (halves of one item share a move).
+    weight, cost, moves
+        (types, resources), (types,) and (types,): what an item takes, what its move costs, and
+        how many moves it counts (halves of one item share a move).
     free, have, number
         (classes, resources), (classes, types) and (classes,): room in a bin, items in it that
         may leave, and how many bins are like that.
@@ -42,87 +169,60 @@ class Exchange:
         (classes,): 1 where slots count, else 0.
     door, accepts
         (classes,) and (doors, types): which types may come to the bins of a class.
-    size, worth
-        (slots,): a bin with x free has x // size slots of each kind, each worth so much.
-    limit
-        Most moves.
+    slots, limit
+        What free room is worth; most moves.
     """
 
-    weight: LongArray
-    cost: LongArray
-    moves: LongArray
-    free: LongArray
-    have: LongArray
-    number: LongArray
-    counts: LongArray
-    door: LongArray
-    accepts: BoolArray
-    size: LongArray
-    worth: LongArray
-    limit: int
+    def __init__(
+        self,
+        *,
+        weight: LongArray,
+        cost: LongArray,
+        moves: LongArray,
+        free: LongArray,
+        have: LongArray,
+        number: LongArray,
+        counts: LongArray,
+        door: LongArray,
+        accepts: BoolArray,
+        slots: Slots,
+        limit: int,
+    ) -> None:
+        self.weight, self.cost, self.moves = weight, cost, moves
+        self.free, self.have, self.number = free, have, number
+        self.counts, self.door, self.accepts = counts, door, accepts
+        self.slots, self.limit = slots, limit
+        self.kind = np.arange(len(cost))
+        types, resources = weight.shape
+        self.best = np.zeros(len(number), dtype=np.int64)
+        self.leave = np.zeros((len(number), types), dtype=np.int64)
+        self.come = np.zeros((len(number), types), dtype=np.int64)
+        self._labels = Labels(types, resources), Labels(types, resources)
+        self._room = np.maximum(free + have @ weight, 0).max(axis=0)
+        self._total = (number[:, None] * have).sum(axis=0)
 
-    @property
-    def num_types(self) -> int:
-        """Number of types."""
-        return len(self.cost)
-
-    def gain(self, bin_class: int, leave: LongArray, come: LongArray) -> int:
+    def gain(self, bin_class: int, net: LongArray) -> int:
         """Worth of the slots that a bin gains."""
         before = int(self.free[bin_class, 0])
-        after = before + int((leave - come) @ self.weight[:, 0])
-        return int(self.counts[bin_class]) * (self._slots(after) - self._slots(before))
+        after = before + int(net @ self.weight[:, 0])
+        return int(self.counts[bin_class]) * (self.slots.of(after) - self.slots.of(before))
 
-    def _slots(self, free: int) -> int:
-        return int((self.worth * (max(0, free) // self.size)).sum())
-
-
-@dataclass(frozen=True)
-class Change:
-    """What changes in a bin of a class: leave, come: (types,); values: (aims,)."""
-
-    bin_class: int
-    leave: LongArray
-    come: LongArray
-    values: tuple[int, ...]
-
-    @classmethod
-    def of(cls, problem: Exchange, bin_class: int, leave: LongArray, come: LongArray) -> Change:
-        """The change of a bin of *bin_class*, with its values."""
-        gain = problem.gain(bin_class, leave, come)
-        lost = -int(leave @ problem.moves), -int(leave @ problem.cost)
-        return cls(bin_class, leave.copy(), come.copy(), (gain, *lost))
-
-    def without(self, problem: Exchange, item: int) -> Change:
-        """The same change where one item of a type less comes."""
-        come = self.come.copy()
-        come[item] -= 1
-        return Change.of(problem, self.bin_class, self.leave, come)
-
-    @property
-    def key(self) -> tuple[int, bytes, bytes]:
-        """Equal for equal changes."""
-        return self.bin_class, self.leave.tobytes(), self.come.tobytes()
-
-    def fits_first(self, problem: Exchange) -> bool:
+    def fits_first(self, change: Change) -> bool:
         """Whether what comes has room before anything leaves."""
-        need = self.come @ problem.weight
-        return bool(((need <= problem.free[self.bin_class]) | (need == 0)).all())
+        need = change.come @ self.weight
+        return bool(((need <= self.free[change.bin_class]) | (need == 0)).all())
 
-
-def reaches(
-    problem: Exchange, chosen: Sequence[tuple[Change, int]], floors: Sequence[int]
-) -> bool:
-    """Whether *chosen* changes, with how many bins each, keep every row, counted in integers.
-
-    floors: of as many aims as are given.
-    """
-    taken = np.zeros(len(problem.number), dtype=np.int64)
-    balance = np.zeros(problem.num_types, dtype=np.int64)
-    values = np.zeros(AIMS, dtype=np.int64)
-    for change, count in chosen:
-        taken[change.bin_class] += count
-        balance += count * (change.leave - change.come)
-        values += count * np.array(change.values)
-    if (taken > problem.number).any() or balance.any() or -values[1] > problem.limit:
-        return False
-    return all(int(value) >= floor for value, floor in zip(values, floors, strict=False))
+    def price(self, gain: int, leaving: LongArray, coming: LongArray) -> bool:
+        """Find the best change of each class; False if there are too many labels."""
+        self.best[:] = 0
+        come, mine = self._labels
+        for number, accepts in enumerate(self.accepts):
+            most = np.where(accepts, self._total, 0)
+            size = choices(self.weight, coming, most, self._room, 1, *come.arrays)
+            if size < 0 or not best_changes(
+                self.free, self.have, self.counts, self.weight, -leaving, gain, self.slots.size,
+                self.slots.worth, self.door, number, *come.arrays, size, *mine.arrays, self.best,
+                self.leave, self.come,
+            ):  # fmt: skip
+                return False
+        return True

@@ -15,14 +15,17 @@ from cpsched.kernels import kernel, part
 
 LongArray = npt.NDArray[np.int64]
 
-_VECTOR = int64[::1]
-_MATRIX = int64[:, ::1]
+#: Labels that there is room for.
+LABELS = 4096
+
+VECTOR = int64[::1]
+MATRIX = int64[:, ::1]
 
 #: Worth of a label that is left out.
 _DEAD = -(2**60)
 
 
-@part(types.boolean(_MATRIX, int64, _MATRIX, int64, int64))
+@part(types.boolean(MATRIX, int64, MATRIX, int64, int64))
 def _covers(amount: LongArray, i: int, other: LongArray, j: int, sign: int) -> bool:
     """Whether label i is no worse than j in every resource: takes less (sign 1), frees more."""
     worse = False
@@ -31,7 +34,7 @@ def _covers(amount: LongArray, i: int, other: LongArray, j: int, sign: int) -> b
     return not worse
 
 
-@part(int64(_MATRIX, _VECTOR, _MATRIX, int64, int64))
+@part(int64(MATRIX, VECTOR, MATRIX, int64, int64))
 def _compact(amount: LongArray, worth: LongArray, content: LongArray, size: int, sign: int) -> int:
     """Leave out what another label covers; returns how many are left, in their order."""
     for j in range(1, size):
@@ -56,7 +59,7 @@ def _compact(amount: LongArray, worth: LongArray, content: LongArray, size: int,
     return kept
 
 
-@kernel(int64(_MATRIX, _VECTOR, _VECTOR, _VECTOR, int64, _MATRIX, _VECTOR, _MATRIX))
+@kernel(int64(MATRIX, VECTOR, VECTOR, VECTOR, int64, MATRIX, VECTOR, MATRIX))
 def choices(
     weight: LongArray,
     price: LongArray,
@@ -110,8 +113,9 @@ def choices(
     return size
 
 
-@part(int64(int64, _VECTOR, _VECTOR))
-def _slots(free: int, size: LongArray, worth: LongArray) -> int:
+@part(int64(int64, VECTOR, VECTOR))
+def slots_of(free: int, size: LongArray, worth: LongArray) -> int:
+    """Worth of the whole slots in *free* room."""
     total = 0
     if free > 0:
         for k in range(len(size)):
@@ -121,8 +125,8 @@ def _slots(free: int, size: LongArray, worth: LongArray) -> int:
 
 @kernel(
     types.boolean(
-        _MATRIX, _MATRIX, _VECTOR, _MATRIX, _VECTOR, int64, _VECTOR, _VECTOR, _VECTOR, int64,
-        _MATRIX, _VECTOR, _MATRIX, int64, _MATRIX, _VECTOR, _MATRIX, _VECTOR, _MATRIX, _MATRIX,
+        MATRIX, MATRIX, VECTOR, MATRIX, VECTOR, int64, VECTOR, VECTOR, VECTOR, int64,
+        MATRIX, VECTOR, MATRIX, int64, MATRIX, VECTOR, MATRIX, VECTOR, MATRIX, MATRIX,
     )
 )  # fmt: skip
 def best_changes(
@@ -151,8 +155,8 @@ def best_changes(
 
     free, have, counts: of the classes; leaving: (types,), price of an item that leaves, not
     positive; gain: price of a slot's worth; come_*: choices of what comes; amount, label_worth,
-    content: room for what leaves. Written: best (classes,), at least 0, which no change exceeds; leave,
-    come: (classes, types).
+    content: room for what leaves. Written: best (classes,), at least 0, which no change exceeds;
+    leave, come: (classes, types).
     """
     resources = free.shape[1]
     none = np.zeros(resources, dtype=np.int64)
@@ -162,7 +166,7 @@ def best_changes(
         labels = choices(weight, leaving, have[c], none, -1, amount, label_worth, content)
         if labels < 0:
             return False
-        before = _slots(free[c, 0], size, worth)
+        before = slots_of(free[c, 0], size, worth)
         best[c] = 0
         leave[c] = 0
         come[c] = 0
@@ -178,7 +182,7 @@ def best_changes(
                     continue
                 after = free[c, 0] + amount[i, 0] - come_amount[j, 0]
                 value = label_worth[i] + come_worth[j]
-                value += counts[c] * gain * (_slots(after, size, worth) - before)
+                value += counts[c] * gain * (slots_of(after, size, worth) - before)
                 if value > best[c]:
                     best[c] = value
                     first, second = i, j

@@ -9,47 +9,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ortools.math_opt.python import mathopt
 
-from cpsched.columns.exchange import Change, reaches
-from cpsched.columns.exchange_kernels import best_changes, choices
 from cpsched.columns.integer import SOLVER_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cpsched.columns.exchange import Exchange
+    from cpsched.columns.exchange import Change, Exchange
     from cpsched.columns.packing import LongArray
 
 #: Integer prices to the unit.
 _SCALE = 2**20
-#: Labels that a bin may have.
-_LABELS = 4096
 #: A change is worth adding if it is better than its class's price by this.
 _BETTER = 1e-7
 
 
 class ChangePool:
-    """The changes found so far, of all stages, and the pricing that finds them."""
+    """The changes found so far, of all stages."""
 
     def __init__(self, problem: Exchange) -> None:
         self.problem = problem
         self.changes: list[Change] = []
         self._seen: set[tuple[int, bytes, bytes]] = set()
-        number, resources = problem.weight.shape
-        self._labels = [
-            (
-                np.zeros((_LABELS, resources), dtype=np.int64),
-                np.zeros(_LABELS, dtype=np.int64),
-                np.zeros((_LABELS, number), dtype=np.int64),
-            )
-            for _ in range(2)
-        ]
-        classes = len(problem.number)
-        self.best = np.zeros(classes, dtype=np.int64)
-        self.leave = np.zeros((classes, number), dtype=np.int64)
-        self.come = np.zeros((classes, number), dtype=np.int64)
-        freed = problem.have @ problem.weight
-        self._room = np.maximum(problem.free + freed, 0).max(axis=0)
-        self._total = (problem.number[:, None] * problem.have).sum(axis=0)
 
     def add(self, change: Change) -> bool:
         """Keep *change*; whether it is new."""
@@ -57,26 +37,6 @@ class ChangePool:
             return False
         self._seen.add(change.key)
         self.changes.append(change)
-        return True
-
-    def price(self, gain: int, leaving: LongArray, coming: LongArray) -> bool:
-        """Best change of each class, into ``best``, ``leave``, ``come``; False: too much work.
-
-        gain: of a slot's worth; leaving: (types,) cost of one that leaves, at least 0; coming:
-        (types,) reward of one that comes.
-        """
-        problem = self.problem
-        self.best[:] = 0
-        for number, accepts in enumerate(problem.accepts):
-            most = np.where(accepts, self._total, 0)
-            come, mine = self._labels
-            size = choices(problem.weight, coming, most, self._room, 1, *come)
-            if size < 0 or not best_changes(
-                problem.free, problem.have, problem.counts, problem.weight, -leaving, gain,
-                problem.size, problem.worth, problem.door, number, *come, size, *mine, self.best,
-                self.leave, self.come,
-            ):  # fmt: skip
-                return False
         return True
 
 
@@ -105,7 +65,7 @@ class Stage:
     def _column(self, change: Change) -> None:
         x = self.model.add_variable(lb=0)
         self._class[change.bin_class].set_coefficient(x, 1.0)
-        net = change.leave - change.come
+        net = self.problem.by_type(change.leave - change.come)
         for t in np.flatnonzero(net).tolist():
             self._balance[t].set_coefficient(x, float(net[t]))
         self._limit.set_coefficient(x, -float(change.values[1]))
@@ -133,11 +93,11 @@ class Stage:
                 limit = abs(result.dual_values(self._limit))
                 floors = np.abs(np.array(result.dual_values(self._floors)))
             prices = _Prices.of(self, balance, limit, floors)
-            if not pool.price(prices.gain, prices.leaving, prices.coming):
+            if not problem.price(prices.gain, prices.leaving, prices.coming):
                 return False
             total = prices.rest + sum(
                 n * best
-                for n, best in zip(problem.number.tolist(), pool.best.tolist(), strict=True)
+                for n, best in zip(problem.number.tolist(), problem.best.tolist(), strict=True)
             )
             bound = total // _SCALE
             self.bound = bound if self.bound is None else min(self.bound, bound)
@@ -156,11 +116,11 @@ class Stage:
 
     def _more(self, of_class: np.ndarray) -> bool:
         """Add the changes that the last prices speak for; whether there are new ones."""
-        pool = self.pool
+        problem = self.problem
         found = False
-        for c in np.flatnonzero(pool.best > _SCALE * (of_class + _BETTER)).tolist():
-            change = Change.of(self.problem, c, pool.leave[c], pool.come[c])
-            if pool.add(change):
+        for c in np.flatnonzero(problem.best > _SCALE * (of_class + _BETTER)).tolist():
+            change = problem.change(c, problem.leave[c], problem.come[c])
+            if self.pool.add(change):
                 self._column(change)
                 found = True
         return found
@@ -177,7 +137,7 @@ class Stage:
         model = mathopt.Model()
         number = problem.number.tolist()
         x = [model.add_integer_variable(lb=0, ub=number[c.bin_class]) for c in changes]
-        net = [change.leave - change.come for change in changes]
+        net = [problem.by_type(change.leave - change.come) for change in changes]
         rows: list[list[mathopt.LinearProduct]] = [[] for _ in range(problem.num_types)]
         of_class: dict[int, list[mathopt.Variable]] = {}
         for variable, change, more in zip(x, changes, net, strict=True):
@@ -211,7 +171,7 @@ class Stage:
         values = result.variable_values(x)
         chosen = [(c, round(v)) for c, v in zip(changes, values, strict=True) if v > 0.5]
         chosen = _balanced(problem, chosen)
-        return chosen if reaches(problem, chosen, self.floors) else None
+        return chosen if problem.reaches(chosen, self.floors) else None
 
 
 def _balanced(problem: Exchange, chosen: list[tuple[Change, int]]) -> list[tuple[Change, int]]:
@@ -220,11 +180,14 @@ def _balanced(problem: Exchange, chosen: list[tuple[Change, int]]) -> list[tuple
     changes = {change.key: change for change, _ in chosen}
     extra = np.zeros(problem.num_types, dtype=np.int64)
     for change, count in chosen:
-        extra += count * (change.come - change.leave)
+        extra += count * problem.by_type(change.come - change.leave)
     for item in np.flatnonzero(extra > 0).tolist():
         for _ in range(int(extra[item])):
-            key = next(k for k, n in number.items() if n and changes[k].come[item])
-            less = changes[key].without(problem, item)
+            mine = problem.kind == item
+            key = next(k for k, n in number.items() if n and changes[k].come[mine].any())
+            come = changes[key].come.copy()
+            come[np.flatnonzero(mine & (come > 0))[0]] -= 1
+            less = problem.change(changes[key].bin_class, changes[key].leave, come)
             number[key] -= 1
             changes[less.key] = less
             number[less.key] = number.get(less.key, 0) + 1

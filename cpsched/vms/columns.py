@@ -5,10 +5,12 @@ from __future__ import annotations
 from math import gcd
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cpsched.columns.exchange_stage import ChangePool, Stage
 from cpsched.vms import objective
 from cpsched.vms.check import check
-from cpsched.vms.exchange import VmExchange
+from cpsched.vms.exchange import exchange_of
 from cpsched.vms.objective import Goal
 from cpsched.vms.realise import realise
 from cpsched.vms.solution import Migrations
@@ -31,8 +33,8 @@ def obstacle(cluster: VmCluster) -> str:
     policy = cluster.policy
     if policy.objective == "empty":
         return "it does not empty PMs"
-    if any(one.double for one in policy.fragments):
-        return "it knows slots of one NUMA node only"
+    if any(one.double for one in policy.fragments) and (np.diff(cluster.numa_ptr) > 2).any():
+        return "it knows slots of at most two NUMA nodes"
     if cluster.evacuate.any():
         return "it does not evacuate PMs"
     if policy.goal is not None and not cluster.active.all():
@@ -63,7 +65,7 @@ class Columns:
         self.cluster, self.incumbent = cluster, incumbent
         self.stages = objective.stages(cluster)
         self.skipped = 3 - len(self.stages)
-        self.exchange = VmExchange(cluster, objective.move_limit(cluster))
+        self.exchange = exchange_of(cluster, objective.move_limit(cluster))
         self.pool = ChangePool(self.exchange.problem)
         self.least = [0] * len(self.stages)
 
@@ -120,10 +122,9 @@ class Columns:
     def _solve(self, stage: Stage, deadline: float) -> int | None:
         """Value of the best plan for *stage* that keeps the floors; None if none was found."""
         problem = self.exchange.problem
-        whole = [
-            c for c in self.pool.changes if not (c.leave + c.come)[~self.exchange.whole].any()
-        ]
-        at_once = [change for change in whole if change.fits_first(problem)]
+        parts = ~self.exchange.entire
+        whole = [c for c in self.pool.changes if not (c.leave + c.come)[parts].any()]
+        at_once = [change for change in whole if problem.fits_first(change)]
         best: int | None = None
         for changes in (at_once, whole):
             chosen = stage.choose(changes, deadline)

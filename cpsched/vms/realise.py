@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from cpsched.vms.exchange import VmExchange
     from cpsched.vms.instance import VmCluster
 
+#: NUMA nodes of one PM.
+_Place: TypeAlias = tuple[int, ...]
+
 #: Migrations that are tried to be taken back for one that finds no place.
 _SWAPS = 200
 
@@ -34,7 +37,7 @@ def realise(
 
     Seed 0 takes NUMA nodes and VMs in their order, others at random.
     """
-    in_any_order = all(change.fits_first(exchange.problem) for change, _ in chosen)
+    in_any_order = all(exchange.problem.fits_first(change) for change, _ in chosen)
     plan = _Plan(exchange, seed, room=in_any_order)
     plan.spread(chosen)
     complete = plan.match()
@@ -58,28 +61,31 @@ class _Plan:
         self.shuffles = seed != 0
         self.room = room
         self.now = Occupancy(exchange.cluster)
-        self.leaving: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        self.places: dict[int, list[int]] = defaultdict(list)
+        self.leaving: dict[int, list[tuple[_Place, int]]] = defaultdict(list)
+        self.places: dict[int, list[_Place]] = defaultdict(list)
         self.moves: dict[int, Migration] = {}
 
     def spread(self, chosen: Sequence[tuple[Change, int]]) -> None:
         """Assign changes to NUMA nodes of their classes."""
-        nodes: dict[int, list[int]] = {}
+        exchange, kinds = self.exchange, self.exchange.problem.kind.tolist()
+        bins: dict[int, list[int]] = {}
         for change, count in chosen:
-            if change.bin_class not in nodes:
-                nodes[change.bin_class] = self.exchange.member[change.bin_class].tolist()
+            if change.bin_class not in bins:
+                bins[change.bin_class] = exchange.member[change.bin_class].tolist()
                 if self.shuffles:
-                    self.random.shuffle(nodes[change.bin_class])
+                    self.random.shuffle(bins[change.bin_class])
             for _ in range(count):
-                node = nodes[change.bin_class].pop()
-                for kind in np.flatnonzero(change.leave).tolist():
-                    self.leaving[kind].append((node, int(change.leave[kind])))
-                for kind in np.flatnonzero(change.come).tolist():
-                    self.places[kind] += [node] * int(change.come[kind])
+                member = bins[change.bin_class].pop()
+                for entry in np.flatnonzero(change.leave).tolist():
+                    place = exchange.place(member, entry)
+                    self.leaving[kinds[entry]].append((place, int(change.leave[entry])))
+                for entry in np.flatnonzero(change.come).tolist():
+                    place = exchange.place(member, entry)
+                    self.places[kinds[entry]] += [place] * int(change.come[entry])
 
     def match(self) -> bool:
         """Send those that leave to the places of their type; whether each found one."""
-        wanted = {node for sources in self.leaving.values() for node, _ in sources}
+        wanted = {place for sources in self.leaving.values() for place, _ in sources}
         candidates = self._candidates(wanted)
         complete = True
         for kind, sources in self.leaving.items():
@@ -87,22 +93,24 @@ class _Plan:
             if self.shuffles:
                 self.random.shuffle(places)
                 self.random.shuffle(sources)
-            for node, count in sources:
+            for place, count in sources:
                 left = count
-                for vm in candidates[node, kind]:
+                for vm in candidates[place, kind]:
                     if left and (self._send(vm, places) or self._swap(vm, kind, places)):
                         left -= 1
                 complete &= left == 0
         return complete
 
-    def _candidates(self, wanted: set[int]) -> dict[tuple[int, int], list[int]]:
-        """VMs of each NUMA node and type, those with the fewest conflicts first."""
+    def _candidates(self, wanted: set[_Place]) -> dict[tuple[_Place, int], list[int]]:
+        """VMs of each place and type, those with the fewest conflicts first."""
         exchange, cluster = self.exchange, self.cluster
-        found: dict[tuple[int, int], list[int]] = defaultdict(list)
-        vms = np.flatnonzero((exchange.kind >= 0) & (cluster.parts == 1))
-        vms = vms[np.isin(cluster.numa[vms, 0], list(wanted))]
-        for vm in vms.tolist():
-            found[int(cluster.numa[vm, 0]), int(exchange.kind[vm])].append(vm)
+        found: dict[tuple[_Place, int], list[int]] = defaultdict(list)
+        vms = np.flatnonzero(exchange.kind >= 0)
+        vms = vms[np.isin(cluster.numa[vms, 0], [place[0] for place in wanted])]
+        for vm, numa in zip(vms.tolist(), cluster.numa[vms].tolist(), strict=True):
+            place = tuple(numa[: cluster.parts[vm]])
+            if place in wanted:
+                found[place, int(exchange.kind[vm])].append(vm)
         for vms_here in found.values():
             if self.shuffles:
                 self.random.shuffle(vms_here)
@@ -120,17 +128,17 @@ class _Plan:
         self.moves[move.vm] = move
         return True
 
-    def _send(self, vm: int, places: list[int]) -> bool:
+    def _send(self, vm: int, places: list[_Place]) -> bool:
         """Send *vm* to the first place that takes it."""
-        tried: set[int] = set()
+        tried: set[_Place] = set()
         for k, place in enumerate(places):
-            if place not in tried and self._begins(Migration(vm, (place,))):
+            if place not in tried and self._begins(Migration(vm, place)):
                 places.pop(k)
                 return True
             tried.add(place)
         return False
 
-    def _swap(self, vm: int, kind: int, places: list[int]) -> bool:
+    def _swap(self, vm: int, kind: int, places: list[_Place]) -> bool:
         """Take back a migration of the type whose place *vm* can have, if it finds another one."""
         mine = [other for other in self.moves.values() if self.exchange.kind[other.vm] == kind]
         for other in mine[:_SWAPS] if places else []:
