@@ -2,7 +2,7 @@
 
 Bins are worth the whole slots that their free room gives, so only what changes in a bin matters:
 which items leave, which come. Items of a type are counts, and bins with equal room and equal items
-are a class. Everything that leaves comes to some bin. Three aims, all maximised: worth of slots
+are a class. Everything that leaves comes to some bin, and so does what is homeless. Three aims, all maximised: worth of slots
 gained, minus items that leave, minus what their moves cost.
 
 What a bin is, an implementation says: ``BinExchange`` here, bins of one compartment;
@@ -45,8 +45,10 @@ class Exchange(ABC):
         Shape (types,): what a move of an item costs, and how many moves it counts.
     number
         Shape (classes,): bins of each class.
+    homeless
+        Shape (types,): items that have to come to a bin besides those that leave one.
     limit
-        Most moves.
+        Most moves, without theirs.
     best, leave, come
         Shapes (classes,) and (classes, entries): what ``price`` found.
     """
@@ -55,6 +57,7 @@ class Exchange(ABC):
     cost: LongArray
     moves: LongArray
     number: LongArray
+    homeless: LongArray
     limit: int
     best: LongArray
     leave: LongArray
@@ -102,13 +105,13 @@ class Exchange(ABC):
         floors: of as many aims as are given.
         """
         taken = np.zeros(len(self.number), dtype=np.int64)
-        balance = np.zeros(len(self.kind), dtype=np.int64)
+        balance = self.homeless.copy()
         values = np.zeros(AIMS, dtype=np.int64)
         for change, count in chosen:
             taken[change.bin_class] += count
-            balance += count * (change.leave - change.come)
+            balance += count * self.by_type(change.leave - change.come)
             values += count * np.array(change.values)
-        if (taken > self.number).any() or self.by_type(balance).any() or -values[1] > self.limit:
+        if (taken > self.number).any() or balance.any() or -values[1] > self.limit:
             return False
         return all(int(value) >= floor for value, floor in zip(values, floors, strict=False))
 
@@ -169,8 +172,8 @@ class BinExchange(Exchange):
         (classes,): 1 where slots count, else 0.
     door, accepts
         (classes,) and (doors, types): which types may come to the bins of a class.
-    slots, limit
-        What free room is worth; most moves.
+    slots, homeless, limit
+        What free room is worth; items to come besides, and most moves without theirs.
     """
 
     def __init__(
@@ -186,9 +189,10 @@ class BinExchange(Exchange):
         door: LongArray,
         accepts: BoolArray,
         slots: Slots,
+        homeless: LongArray,
         limit: int,
     ) -> None:
-        self.weight, self.cost, self.moves = weight, cost, moves
+        self.weight, self.cost, self.moves, self.homeless = weight, cost, moves, homeless
         self.free, self.have, self.number = free, have, number
         self.counts, self.door, self.accepts = counts, door, accepts
         self.slots, self.limit = slots, limit
@@ -199,7 +203,7 @@ class BinExchange(Exchange):
         self.come = np.zeros((len(number), types), dtype=np.int64)
         self._labels = Labels(types, resources), Labels(types, resources)
         self._room = np.maximum(free + have @ weight, 0).max(axis=0)
-        self._total = (number[:, None] * have).sum(axis=0)
+        self._total = homeless + (number[:, None] * have).sum(axis=0)
 
     def gain(self, bin_class: int, net: LongArray) -> int:
         """Worth of the slots that a bin gains."""

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 #: Integer prices to the unit.
 _SCALE = 2**20
+#: Price of an item that finds no bin, in the linear program.
+_PENALTY = 10_000.0
+#: Prices are shaken by such a share for more changes.
+_SHAKE = 0.2
 #: A change is worth adding if it is better than its class's price by this.
 _BETTER = 1e-7
 
@@ -52,12 +56,18 @@ class Stage:
         self.bound: int | None = None
         self.fraction = 0.0
         problem = self.problem
+        self._duals = np.zeros(problem.num_types), 0.0, np.zeros(len(self.floors))
         self.model = model = mathopt.Model()
-        self._balance = [model.add_linear_constraint(ub=0.0) for _ in range(problem.num_types)]
+        self._balance = [model.add_linear_constraint(ub=-float(n)) for n in problem.homeless]
         self._class = [model.add_linear_constraint(ub=float(n)) for n in problem.number]
         self._limit = model.add_linear_constraint(ub=float(problem.limit))
         self._floors = [model.add_linear_constraint(lb=float(floor)) for floor in floors]
         model.maximize(0)
+        for t in np.flatnonzero(problem.homeless).tolist():
+            # The first changes may not house all.
+            missing = model.add_variable(lb=0, ub=float(problem.homeless[t]))
+            self._balance[t].set_coefficient(missing, -1.0)
+            model.objective.set_linear_coefficient(missing, -_PENALTY)
         self._solver = mathopt.IncrementalSolver(model, mathopt.SolverType.GLOP)
         for change in pool.changes:
             self._column(change)
@@ -80,10 +90,10 @@ class Stage:
         is a bound whatever the prices, is evaluated in integers.
         """
         problem, pool = self.problem, self.pool
-        balance, of_class = np.zeros(problem.num_types), np.zeros(len(problem.number))
-        limit, floors = 0.0, np.zeros(len(self.floors))
+        of_class = np.zeros(len(problem.number))
+        balance, limit, floors = self._duals
         while True:
-            if pool.changes:
+            if pool.changes or problem.homeless.any():
                 left = deadline - time.perf_counter()
                 if left <= 0 or (result := self._relaxed(left)) is None:
                     return False
@@ -92,6 +102,7 @@ class Stage:
                 of_class = np.abs(np.array(result.dual_values(self._class)))
                 limit = abs(result.dual_values(self._limit))
                 floors = np.abs(np.array(result.dual_values(self._floors)))
+            self._duals = balance, limit, floors
             prices = _Prices.of(self, balance, limit, floors)
             if not problem.price(prices.gain, prices.leaving, prices.coming):
                 return False
@@ -103,6 +114,21 @@ class Stage:
             self.bound = bound if self.bound is None else min(self.bound, bound)
             if not self._more(of_class):
                 return True
+
+    def enrich(self, random: np.random.Generator) -> None:
+        """Add changes that are good at prices near those of the linear program.
+
+        It stops at changes that suffice for its own, fractional optimum.
+        """
+        problem = self.problem
+        balance, limit, floors = self._duals
+        shaken = [
+            array * random.uniform(1 - _SHAKE, 1 + _SHAKE, np.shape(array))
+            for array in (balance, np.array(limit), floors)
+        ]
+        prices = _Prices.of(self, shaken[0], float(shaken[1]), shaken[2])
+        if problem.price(prices.gain, prices.leaving, prices.coming):
+            self._more(np.zeros(len(problem.number)))
 
     def _relaxed(self, seconds: float) -> mathopt.SolveResult | None:
         limit = mathopt.SolveParameters(time_limit=datetime.timedelta(seconds=max(0.001, seconds)))
@@ -144,9 +170,9 @@ class Stage:
             of_class.setdefault(change.bin_class, []).append(variable)
             for t in np.flatnonzero(more).tolist():
                 rows[t].append(int(more[t]) * variable)
-        for row in rows:
-            if row:
-                model.add_linear_constraint(mathopt.fast_sum(row) <= 0)
+        for row, homeless in zip(rows, problem.homeless.tolist(), strict=True):
+            if row or homeless:
+                model.add_linear_constraint(mathopt.fast_sum(row) <= -homeless)
         for bin_class, members in of_class.items():
             model.add_linear_constraint(mathopt.fast_sum(members) <= number[bin_class])
 
@@ -178,9 +204,9 @@ def _balanced(problem: Exchange, chosen: list[tuple[Change, int]]) -> list[tuple
     """Nothing comes that has not left: bins only gain by that."""
     number = {change.key: count for change, count in chosen}
     changes = {change.key: change for change, _ in chosen}
-    extra = np.zeros(problem.num_types, dtype=np.int64)
+    extra = -problem.homeless
     for change, count in chosen:
-        extra += count * problem.by_type(change.come - change.leave)
+        extra = extra + count * problem.by_type(change.come - change.leave)
     for item in np.flatnonzero(extra > 0).tolist():
         for _ in range(int(extra[item])):
             mine = problem.kind == item
@@ -209,4 +235,5 @@ class _Prices:
         of_limit = round(limit * _SCALE)
         coming = np.round(balance * _SCALE).astype(np.int64)
         leaving = coming + (weights[1] + of_limit) * problem.moves + weights[2] * problem.cost
-        return cls(weights[0], leaving, coming, rest + of_limit * problem.limit)
+        rest += of_limit * problem.limit - int(coming @ problem.homeless)
+        return cls(weights[0], leaving, coming, rest)

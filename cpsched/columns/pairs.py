@@ -34,8 +34,8 @@ class PairExchange(Exchange):
         (classes,) and (doors, types + twin types): which types may come to the bins of a class.
     slots, twin_slots
         What free room of a compartment is worth; what the lesser of both is worth.
-    limit
-        Most moves.
+    homeless, limit
+        (types + twin types,): items to come besides; most moves without theirs.
     """
 
     def __init__(
@@ -53,8 +53,10 @@ class PairExchange(Exchange):
         accepts: BoolArray,
         slots: Slots,
         twin_slots: Slots,
+        homeless: LongArray,
         limit: int,
     ) -> None:
+        self.homeless = homeless
         self.weight, self.twin_weight, self.cost = weight, twin_weight, cost
         self.free, self.have, self.twins, self.number = free, have, twins, number
         self.counts, self.door, self.accepts = counts, door, accepts
@@ -74,12 +76,8 @@ class PairExchange(Exchange):
         self._ends = np.zeros((2, ENDS, 4), dtype=np.int64)
         freed = have @ weight + (twins @ twin_weight)[:, None, :]
         self._room = np.maximum(free + freed, 0).max(axis=(0, 1))
-        self._total = np.concatenate(
-            (
-                (number[:, None] * have.sum(axis=1)).sum(axis=0),
-                (number[:, None] * twins).sum(axis=0),
-            )
-        )
+        there = have.sum(axis=1), twins
+        self._total = homeless + np.concatenate([number @ items for items in there])
 
     def amounts(self, entries: LongArray) -> LongArray:
         """Shape (2, resources): what *entries* take in each compartment."""

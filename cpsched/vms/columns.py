@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SOURCE = "columns"
 
+#: Choices of changes for a stage; there are more changes for each.
+_ROUNDS = 5
 #: Attempts to realise one choice of changes.
 _ATTEMPTS = 8
 
@@ -35,8 +37,6 @@ def obstacle(cluster: VmCluster) -> str:
         return "it does not empty PMs"
     if any(one.double for one in policy.fragments) and (np.diff(cluster.numa_ptr) > 2).any():
         return "it knows slots of at most two NUMA nodes"
-    if cluster.evacuate.any():
-        return "it does not evacuate PMs"
     if policy.goal is not None and not cluster.active.all():
         return "it reaches no goal where PMs are not active"
     return ""
@@ -68,6 +68,13 @@ class Columns:
         self.exchange = exchange_of(cluster, objective.move_limit(cluster))
         self.pool = ChangePool(self.exchange.problem)
         self.least = [0] * len(self.stages)
+        # Worth of slots once PMs that are to be empty are so, and nothing else has changed.
+        empty = cluster.evacuate[cluster.numa_pm]
+        cpu = np.where(empty, cluster.capacity[:, 0], cluster.free[:, 0])
+        self.base = sum(
+            w * int(objective.slots_at(cluster, cpu, kind).sum())
+            for w, kind in zip(objective.worth(cluster), cluster.policy.fragments, strict=True)
+        )
 
     def run(self, deadline: float) -> None:
         """All stages, as far as time and proofs reach."""
@@ -94,21 +101,16 @@ class Columns:
 
     def _needed(self) -> int | None:
         total = wanted(self.cluster)
-        if total is None:
-            return None
-        kinds = self.cluster.policy.fragments
-        now = sum(
-            w * objective.slots(self.cluster, self.cluster.numa, kind)
-            for w, kind in zip(objective.worth(self.cluster), kinds, strict=True)
-        )
-        return total - now
+        return None if total is None else total - self.base
 
     def _digit(self, aim: int, value: int) -> int:
         """The digit of an aim's *value*, which is the least it can be for a bound."""
         stage = self.stages[aim - self.skipped]
         if stage.goal is Goal.FRAGMENTS:
-            return objective.values(self.cluster, Migrations())[0] - value
-        return -(value // self.exchange.unit)
+            return stage.worst - self.base - value
+        exchange = self.exchange
+        more = [len(exchange.homeless), int(self.cluster.move_cost[exchange.homeless].sum())]
+        return more[aim - 1] - value // exchange.unit
 
     def _raise(self, stage: Stage) -> None:
         """Take the bound of *stage*, those before being at theirs."""
@@ -123,18 +125,24 @@ class Columns:
         """Value of the best plan for *stage* that keeps the floors; None if none was found."""
         problem = self.exchange.problem
         parts = ~self.exchange.entire
-        whole = [c for c in self.pool.changes if not (c.leave + c.come)[parts].any()]
-        at_once = [change for change in whole if problem.fits_first(change)]
+        random = np.random.default_rng(0)
         best: int | None = None
-        for changes in (at_once, whole):
-            chosen = stage.choose(changes, deadline)
-            if chosen is None or self.incumbent.done:
-                continue
-            value = sum(count * change.values[stage.aim] for change, count in chosen)
-            if (best is None or value > best) and self._realised(chosen):
-                best = value
-            if best == stage.bound:
+        for round_ in range(_ROUNDS):
+            whole = [c for c in self.pool.changes if not (c.leave + c.come)[parts].any()]
+            at_once = [change for change in whole if problem.fits_first(change)]
+            for changes in (at_once, whole):
+                chosen = stage.choose(changes, deadline)
+                if chosen is None or self.incumbent.done:
+                    continue
+                value = sum(count * change.values[stage.aim] for change, count in chosen)
+                if (best is None or value > best) and self._realised(chosen):
+                    best = value
+                if best == stage.bound:
+                    return best
+            if self.incumbent.done:
                 break
+            for _ in range(2**round_):
+                stage.enrich(random)
         return best
 
     def _realised(self, chosen: Sequence[tuple[Change, int]]) -> bool:

@@ -38,6 +38,8 @@ class VmExchange:
         Shape (entries,): entries that are whole VMs.
     unit
         What one move counts.
+    homeless
+        VMs of PMs that are to be empty: they move anyway.
     """
 
     problem: Exchange
@@ -56,9 +58,12 @@ class VmExchange:
         self.weight = np.ascontiguousarray(rows[:, 1:-2], dtype=np.int64)
         self.cost = rows[:, -2].astype(np.int64)
         self.free = cluster.free[:, self.resources]
+        leaving = cluster.evacuate[cluster.pm]
+        self.homeless = np.flatnonzero(movable & leaving)
+        self.waiting = np.bincount(self.kind[self.homeless], minlength=len(rows))
         self.have = np.zeros((cluster.num_numa, len(rows)), dtype=np.int64)
         for part in range(2):
-            there = np.flatnonzero(movable & (cluster.numa[:, part] >= 0))
+            there = np.flatnonzero(movable & ~leaving & (cluster.numa[:, part] >= 0))
             np.add.at(self.have, (cluster.numa[there, part], self.kind[there]), 1)
         opens = cluster.allowed[rows[:, -1]] & ~cluster.closed
         self.accepts, self.door = np.unique(opens.T, axis=0, return_inverse=True)
@@ -101,7 +106,8 @@ class NumaExchange(VmExchange):
             door=np.ascontiguousarray(classes[:, -2]),
             accepts=self.accepts,
             slots=_slots(cluster, [True, False]),
-            limit=self.unit * limit,
+            homeless=self.waiting.astype(np.int64) * self.parts,
+            limit=self.unit * (limit - len(self.homeless)),
         )
 
 
@@ -134,7 +140,8 @@ class PmExchange(VmExchange):
             accepts=self.accepts,
             slots=_slots(cluster, [False]),
             twin_slots=_slots(cluster, [True]),
-            limit=limit,
+            homeless=self.waiting.astype(np.int64),
+            limit=limit - len(self.homeless),
         )
 
     def place(self, member: int, entry: int) -> tuple[int, ...]:

@@ -68,6 +68,9 @@ class _Plan:
     def spread(self, chosen: Sequence[tuple[Change, int]]) -> None:
         """Assign changes to NUMA nodes of their classes."""
         exchange, kinds = self.exchange, self.exchange.problem.kind.tolist()
+        for vm in exchange.homeless.tolist():
+            place = tuple(self.cluster.numa[vm, : self.cluster.parts[vm]].tolist())
+            self.leaving[int(exchange.kind[vm])].append((place, 1))
         bins: dict[int, list[int]] = {}
         for change, count in chosen:
             if change.bin_class not in bins:
