@@ -19,6 +19,25 @@ if TYPE_CHECKING:
 _MODULES = {"jobshop": "cpsched.jobshop.family", "pods": "cpsched.pods.family"}
 
 
+class Earlier(Protocol):
+    """An answer to an earlier state of an instance, held against its state now.
+
+    changes: what differs, in sentences; total: number of steps that it states.
+    """
+
+    changes: tuple[str, ...]
+
+    @property
+    def total(self) -> int:
+        """Number of steps."""
+
+    def stale(self) -> list[str]:
+        """One sentence for each step that can no longer be done, and why."""
+
+    def salvage(self) -> tuple[Any, list[str]]:
+        """A feasible solution with what still applies, and what was dropped, in sentences."""
+
+
 class Family(Protocol):
     """What solving, checking and reports ask of a family; a module, cheap to import.
 
@@ -26,7 +45,8 @@ class Family(Protocol):
     the solution in CSV; OBJECTIVE: name of the objective; TABLE_COLUMNS: columns of ``cells``;
     SOLUTION: name of a solution; PLOT: ``module:function`` that draws (instance, result), and
     PICTURE what it draws; COMMANDS: ``module:function`` that writes shell commands for
-    (instance, solution), empty if there are none.
+    (instance, solution), empty if there are none; NAMED: whether an instance's name says which
+    one it is, and not only from which file it came.
     """
 
     INSTANCE: type
@@ -38,6 +58,7 @@ class Family(Protocol):
     PLOT: str
     PICTURE: str
     COMMANDS: str
+    NAMED: bool
 
     def obstacle(self, method: str, instance: Any) -> str:
         """What keeps *method* from solving *instance*; empty if nothing."""
@@ -81,6 +102,9 @@ class Family(Protocol):
 
     def denied(self, instance: Any, solution: Any, stated: dict[str, Any]) -> list[str]:
         """What a result file says beside the solution and is not so, in sentences."""
+
+    def earlier(self, instance: Any, stated: dict[str, Any]) -> Earlier | None:
+        """What a result file states, if it answers an earlier state of *instance*, else None."""
 
     def after(self, instance: Any, result: Result[Any]) -> list[str]:
         """Lines that follow the summary, such as the steps of a plan."""

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from cpsched.result import Result
 
 
+#: Steps of a hint whose loss is told one by one.
+_DROPPED = 10
+
+
 class Format(enum.StrEnum):
     """What is printed on stdout."""
 
@@ -165,6 +169,7 @@ class Task:
     method: str
     results: OutputFile | None
     picture: OutputFile | None
+    remarks: list[str]
 
     @classmethod
     def prepare(
@@ -210,12 +215,15 @@ class Task:
         for instance in instances:
             solving.check_supported(method, instance)
         hints: list[Any] = [None] * len(instances)
+        remarks: list[str] = []
         if hint is not None:
             from cpsched.instances.solutions import MAX_BYTES
 
             data, name = read_bytes(hint, MAX_BYTES)
-            hints = [_read_hint(data, name, instance) for instance in instances]
-        return cls(instances, hints, limits, method, results, picture)
+            read = [_read_hint(data, name, instance) for instance in instances]
+            hints = [solution for solution, _ in read]
+            remarks = [line for _, lines in read for line in lines]
+        return cls(instances, hints, limits, method, results, picture, remarks)
 
     def require_commands(self) -> None:
         """InputError if the answer to an instance cannot be printed as commands."""
@@ -238,17 +246,32 @@ def _reject_equal_names(instances: Sequence[Instance], sources: Sequence[str]) -
         seen[instance.name] = source
 
 
-def _read_hint(data: bytes, source: str, instance: Instance) -> Any:
+def _read_hint(data: bytes, source: str, instance: Instance) -> tuple[Any, list[str]]:
+    """The solution to start from, and what is to be said about it."""
     from cpsched.checking import check
-    from cpsched.instances.solutions import parse_solution
+    from cpsched.instances.solutions import parse_record, solution_of
 
-    schedule = parse_solution(data, source, instance)
+    record, line = parse_record(data, source, instance)
+    earlier = families.of(instance).earlier(instance, record)
+    if earlier is not None:
+        found, dropped = earlier.salvage()
+        return found, _about(instance, dropped, earlier.changes)
+    schedule = solution_of(record, line, source, instance)
     verdict = check(instance, schedule)
     if not verdict.ok:
         raise InputError(
             f"the hint breaks a rule of {instance.name}: {verdict.violations[0]}", source=source
         )
-    return schedule
+    return schedule, []
+
+
+def _about(instance: Instance, dropped: Sequence[str], changes: Sequence[str]) -> list[str]:
+    """What a hint for an earlier state of *instance* lost, in lines."""
+    lines = [f"hint: made for an earlier state of {instance.name}: {'; '.join(changes)}"]
+    lines += [f"hint: dropped {sentence}" for sentence in dropped[:_DROPPED]]
+    if len(dropped) > _DROPPED:
+        lines.append(f"hint: dropped {len(dropped) - _DROPPED} more")
+    return lines
 
 
 def run(task: Task, style: Format, *, quiet: bool) -> int:
@@ -256,6 +279,8 @@ def run(task: Task, style: Format, *, quiet: bool) -> int:
     from rich.console import Console
 
     notes = Console(stderr=True, quiet=quiet, highlight=False)
+    for line in task.remarks:
+        notes.print(line, markup=False, soft_wrap=True)
     entries: list[report.Entry] = []
     unsaved: dict[OutputFile, str] = {}
     with stop_on_signal() as stop:

@@ -28,6 +28,7 @@ TABLE_COLUMNS = ("makespan", "bound", "gap")
 PLOT = "cpsched.plot:gantt_of_result"
 PICTURE = "Gantt chart"
 COMMANDS = ""
+NAMED = True
 
 _RULE = "rule:"
 
@@ -133,6 +134,11 @@ def denied(instance: JobShop, schedule: Schedule, stated: dict[str, Any]) -> lis
     """Nothing: a job shop's result says nothing beside the schedule."""
     del instance, schedule, stated
     return []
+
+
+def earlier(instance: JobShop, stated: dict[str, Any]) -> None:
+    """None: a job shop does not change while a schedule is at hand."""
+    del instance, stated
 
 
 def after(instance: JobShop, result: Result[Schedule]) -> list[str]:

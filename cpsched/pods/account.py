@@ -121,12 +121,17 @@ def record(cluster: Cluster, placement: Placement, bound: int | None) -> dict[st
                 "pod": cluster.pods[step.pod],
                 "node": cluster.nodes[step.node],
                 "from": None if step.source is None else cluster.nodes[step.source],
+                "owner": _owner(cluster, step.pod),
                 "cost": step.cost,
                 "reason": step.reason,
             }
             for step in plan_of(cluster, placement).steps
         ],
     }
+
+
+def _owner(cluster: Cluster, pod: int) -> str | None:
+    return cluster.owners[cluster.owner[pod]] if cluster.owner[pod] >= 0 else None
 
 
 def unplaced(cluster: Cluster, placement: Placement) -> list[tuple[int, str]]:

@@ -10,6 +10,7 @@ from cpsched.pods.account import facts as facts
 from cpsched.pods.account import objective_text as objective_text
 from cpsched.pods.account import record as record
 from cpsched.pods.check import check as check
+from cpsched.pods.earlier import earlier as earlier
 from cpsched.pods.instance import Cluster
 from cpsched.pods.methods import METHODS as METHODS
 from cpsched.pods.methods import obstacle as obstacle
@@ -32,6 +33,7 @@ CSV_COLUMNS = ("pod", "priority", "node_before", "node")
 TABLE_COLUMNS = ("unplaced before", "unplaced", "at least", "moved", "evicted", "proven")
 PLOT = "cpsched.plot:before_after_of_result"
 COMMANDS = "cpsched.pods.account:commands"
+NAMED = False
 PICTURE = "picture of the nodes before and after"
 
 

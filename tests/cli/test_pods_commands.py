@@ -128,8 +128,56 @@ def test_validate_finds_a_false_placement(
     assert "invalid" in done.stdout
     wrong.write_text(json.dumps({"placements": {**everywhere, cluster.pods[0]: "nowhere"}}))
     done = cli("validate", cluster_file, wrong)
-    assert done.exit_code == 2
-    assert "the cluster has no node the text 'nowhere'" in done.stderr
+    assert done.exit_code == 1
+    assert "1 node is gone: nowhere" in done.stderr
+    wrong.write_text(json.dumps({"placements": {**everywhere, cluster.pods[0]: 3}}))
+    assert cli("validate", cluster_file, wrong).exit_code == 2
+
+
+def two_nodes(*pods: tuple[str, str, str | None]) -> dict[str, Any]:
+    """A snapshot of two nodes with 2 cores; of each pod its name, cpu and node."""
+    node, pod = SNAPSHOT["items"]
+    named = json.loads(json.dumps(node).replace("n1", "n2"))
+    items = [node, named]
+    for name, cpu, at in pods:
+        spec = {"containers": [{"name": "c", "resources": {"requests": {"cpu": cpu}}}]}
+        reference = {"kind": "ReplicaSet", "name": "r", "uid": "u", "controller": True}
+        meta: dict[str, Any] = {"name": name, "namespace": "default"}
+        if not name.startswith("fixed"):  # a pod without a controller is held
+            meta["ownerReferences"] = [reference]
+        status = {"phase": "Running" if at else "Pending"}
+        if at:
+            spec = {**spec, "nodeName": at}
+        items.append({**pod, "metadata": meta, "spec": spec, "status": status})
+    return {**SNAPSHOT, "items": items}
+
+
+def test_a_plan_for_an_earlier_snapshot(cli: Callable[..., Any], tmp_path: Path) -> None:
+    old, new, plan = (tmp_path / name for name in ("monday.json", "tuesday.json", "plan.json"))
+    old.write_text(
+        json.dumps(two_nodes(("a", "1", "n1"), ("fixed", "500m", "n2"), ("big", "2", None)))
+    )
+    solved = cli("solve", old, "-m", "search", "-t", 1, "-o", plan)
+    assert "3 of 3 pods placed" in solved.stdout
+    assert cli("validate", old, plan).exit_code == 0
+    new.write_text(old.read_text())
+    assert cli("validate", new, plan).exit_code == 0, "only the file's name differs"
+    new.write_text(
+        json.dumps(two_nodes(("a", "1", "n2"), ("fixed2", "500m", "n2"), ("big", "2", None)))
+    )
+    checked = cli("validate", new, plan)
+    assert checked.exit_code == 1
+    assert "outdated, the result is for an earlier state; 2 of 3 steps can no longer be done" in (
+        checked.stdout
+    )
+    assert "the pod runs on n2 now" in checked.stdout
+    assert checked.stderr.startswith(f"error: {plan}: step 1 (evict default/a")
+    assert checked.stderr.count("\n") == 1
+    again = cli("solve", new, "-m", "search", "-t", 1, "--hint", plan)
+    assert again.exit_code == 0
+    assert "hint: made for an earlier state of tuesday: 1 pod came since" in again.stderr
+    assert "hint: dropped evict default/a, node n1: the pod runs on n2 now" in again.stderr
+    assert "hint" not in cli("solve", new, "-m", "search", "-t", 1, "--hint", plan, "-q").stderr
 
 
 def test_false_statements_speak_of_placements() -> None:
