@@ -46,7 +46,7 @@ class Family(Protocol):
     SOLUTION: name of a solution; PLOT: ``module:function`` that draws (instance, result), and
     PICTURE what it draws; COMMANDS: ``module:function`` that writes shell commands for
     (instance, solution), empty if there are none; NAMED: whether an instance's name says which
-    one it is, and not only from which file it came.
+    one it is, and not only from which file it came; SETTINGS: names of ``with_setting``.
     """
 
     INSTANCE: type
@@ -59,6 +59,7 @@ class Family(Protocol):
     PICTURE: str
     COMMANDS: str
     NAMED: bool
+    SETTINGS: tuple[str, ...]
 
     def obstacle(self, method: str, instance: Any) -> str:
         """What keeps *method* from solving *instance*; empty if nothing."""
@@ -102,6 +103,12 @@ class Family(Protocol):
 
     def denied(self, instance: Any, solution: Any, stated: dict[str, Any]) -> list[str]:
         """What a result file says beside the solution and is not so, in sentences."""
+
+    def with_setting(self, instance: Any, name: str, value: int | bool) -> Any:
+        """*instance* with another value of one of ``SETTINGS``; InputError if not allowed."""
+
+    def as_stated(self, instance: Any, stated: dict[str, Any]) -> Any:
+        """*instance* under the settings that a result file says it was made with."""
 
     def earlier(self, instance: Any, stated: dict[str, Any]) -> Earlier | None:
         """What a result file states, if it answers an earlier state of *instance*, else None."""

@@ -10,6 +10,7 @@ import typer
 from cpsched import families
 from cpsched.cli.sources import STDIN, pick, read_bytes, read_instances
 from cpsched.errors import InputError
+from cpsched.instances.files import display
 from cpsched.instances.formats.native import describe
 from cpsched.protocols import Instance
 from cpsched.result import Status
@@ -78,6 +79,10 @@ def validate(
     data, source = read_bytes(solution, MAX_BYTES)
     record, line = parse_record(data, source, shop)
     family = families.of(shop)
+    try:
+        shop = family.as_stated(shop, record)
+    except InputError as error:
+        raise InputError(error.reason, line=line, path=error.path).at(display(source)) from None
     outdated = family.earlier(shop, record)
     if outdated is not None:
         _say_outdated(shop, record, source, outdated)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cpsched.errors import InputError
 from cpsched.jobshop.check import check as check
 from cpsched.jobshop.instance import JobShop
 from cpsched.jobshop.methods import METHODS as METHODS
@@ -29,6 +30,7 @@ PLOT = "cpsched.plot:gantt_of_result"
 PICTURE = "Gantt chart"
 COMMANDS = ""
 NAMED = True
+SETTINGS = ()
 
 _RULE = "rule:"
 
@@ -134,6 +136,17 @@ def denied(instance: JobShop, schedule: Schedule, stated: dict[str, Any]) -> lis
     """Nothing: a job shop's result says nothing beside the schedule."""
     del instance, schedule, stated
     return []
+
+
+def with_setting(instance: JobShop, name: str, value: int | bool) -> JobShop:
+    """InputError: a job shop has no settings."""
+    raise InputError(f"{instance.name}: a job shop has no setting {name}, so not {value}")
+
+
+def as_stated(instance: JobShop, stated: dict[str, Any]) -> JobShop:
+    """*instance* itself: it has no settings."""
+    del stated
+    return instance
 
 
 def earlier(instance: JobShop, stated: dict[str, Any]) -> None:

@@ -267,3 +267,50 @@ def test_bad_clusters_are_one_line(cli: Callable[..., Any], tmp_path: Path, text
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_costs_of_a_repack(cli: Callable[..., Any], tmp_path: Path, tiny_file: Path) -> None:
+    path, output = tmp_path / "cluster.json", tmp_path / "out.json"
+    pods = (("a", "1", "n1"), ("fixed", "500m", "n2"), ("big", "2", None))
+    path.write_text(json.dumps(two_nodes(*pods)))
+    costs = ("--move-cost", 5, "--evict-cost", 3, "--grace-unit", 10, "--budget-cost", 0)
+    command = ("solve", path, "-m", "search", "-t", 1, "-o", output)
+    assert cli(*command, *costs, "--never-moves").exit_code == 0
+    solution = json.loads(output.read_text())["solution"]
+    assert solution["policy"] == {
+        "move": 5,
+        "evict": 3,
+        "grace_unit": 10,
+        "budget": 0,
+        "never_moves": True,
+    }
+    assert solution["disruption"] == 5 + 30 // 10
+    assert cli("validate", path, output).exit_code == 0, "judged by the policy it names"
+    output.write_text(output.read_text().replace('"evict": 3', '"evict": 1'))
+    bad = cli("validate", path, output)
+    assert bad.exit_code == 2
+    assert f"{output}:$.solution.policy: policy evict must be an integer in 2..1000000" in (
+        bad.stderr
+    )
+    assert cli(*command).exit_code == 0
+    assert json.loads(output.read_text())["solution"]["policy"]["move"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--move-cost", 0), "--move-cost 0: policy move must be an integer in 1..1000000"),
+        (("--evict-cost", 1), "--evict-cost 1: policy evict must be an integer in 2.."),
+        (("--grace-unit", 10**7), "--grace-unit 10000000: policy grace_unit must be"),
+        (("--budget-cost", -1), "--budget-cost -1: policy budget must be an integer in 0.."),
+    ],
+)
+def test_costs_that_are_refused(
+    cli: Callable[..., Any], cluster_file: Path, tiny_file: Path, options: Any, words: str
+) -> None:
+    done = cli("solve", cluster_file, *options)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert words in done.stderr
+    other = cli("solve", tiny_file, options[0], 2)
+    assert other.exit_code == 2
+    assert f"{options[0]} is for clusters, tiny is none" in other.stderr
