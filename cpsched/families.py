@@ -46,7 +46,9 @@ class Family(Protocol):
     SOLUTION: name of a solution; PLOT: ``module:function`` that draws (instance, result), and
     PICTURE what it draws; COMMANDS: ``module:function`` that writes shell commands for
     (instance, solution), empty if there are none; NAMED: whether an instance's name says which
-    one it is, and not only from which file it came; SETTINGS: names of ``with_setting``.
+    one it is, and not only from which file it came; SETTINGS: names of ``with_setting``;
+    GAP: whether (objective - bound) / objective says how good a solution is; MEASURES: names of
+    ``measures``.
     """
 
     INSTANCE: type
@@ -60,6 +62,8 @@ class Family(Protocol):
     COMMANDS: str
     NAMED: bool
     SETTINGS: tuple[str, ...]
+    GAP: bool
+    MEASURES: tuple[str, ...]
 
     def obstacle(self, method: str, instance: Any) -> str:
         """What keeps *method* from solving *instance*; empty if nothing."""
@@ -115,6 +119,12 @@ class Family(Protocol):
 
     def after(self, instance: Any, result: Result[Any]) -> list[str]:
         """Lines that follow the summary, such as the steps of a plan."""
+
+    def measures(self, instance: Any, result: Result[Any]) -> dict[str, float]:
+        """What a benchmark averages beside objective and gap: a number for each of ``MEASURES``.
+
+        The result has a solution.
+        """
 
     def cells(self, instance: Any, result: Result[Any]) -> list[str]:
         """Cells of a table's row, one for each of ``TABLE_COLUMNS``."""

@@ -31,6 +31,8 @@ PICTURE = "Gantt chart"
 COMMANDS = ""
 NAMED = True
 SETTINGS = ()
+GAP = True
+MEASURES = ()
 
 _RULE = "rule:"
 
@@ -158,6 +160,12 @@ def after(instance: JobShop, result: Result[Schedule]) -> list[str]:
     """Nothing: a schedule is long."""
     del instance, result
     return []
+
+
+def measures(instance: JobShop, result: Result[Schedule]) -> dict[str, float]:
+    """Nothing: makespan and gap say it."""
+    del instance, result
+    return {}
 
 
 def cells(instance: JobShop, result: Result[Schedule]) -> list[str]:

@@ -243,6 +243,20 @@ def after(cluster: Cluster, result: Result[Placement]) -> list[str]:
     return lines
 
 
+def measures(cluster: Cluster, result: Result[Placement]) -> dict[str, float]:
+    """Pods without a place, moved and evicted; stages proven, in per cent."""
+    placement = result.solution
+    if placement is None:
+        raise ValueError(f"{result.instance}: there is no placement to measure")
+    proven = [row.proven for row in stage_rows(cluster, placement, result.bound)]
+    return {
+        "unplaced": int((placement.node < 0).sum()),
+        "moved": int(moved(cluster, placement).sum()),
+        "evicted": int(evicted(cluster, placement).sum()),
+        "proven %": 100 * sum(proven) / max(1, len(proven)),
+    }
+
+
 def cells(cluster: Cluster, result: Result[Placement]) -> list[str]:
     """Pods without a place now, after, and at least; moved, evicted, stages proven."""
     before = str(int((~cluster.running).sum()))

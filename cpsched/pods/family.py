@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cpsched.pods.account import after as after
 from cpsched.pods.account import cells as cells
 from cpsched.pods.account import facts as facts
+from cpsched.pods.account import measures as measures
 from cpsched.pods.account import objective_text as objective_text
 from cpsched.pods.account import record as record
 from cpsched.pods.check import check as check
@@ -33,9 +34,11 @@ OBJECTIVE = "objective"
 SOLUTION = "placement"
 CSV_COLUMNS = ("pod", "priority", "node_before", "node")
 TABLE_COLUMNS = ("unplaced before", "unplaced", "at least", "moved", "evicted", "proven")
+MEASURES = ("unplaced", "moved", "evicted", "proven %")
 PLOT = "cpsched.plot:before_after_of_result"
 COMMANDS = "cpsched.pods.account:commands"
 NAMED = False
+GAP = False  # an objective of several stages is one number only to be compared
 SETTINGS = tuple(entry.name for entry in fields(Policy))
 PICTURE = "picture of the nodes before and after"
 

@@ -314,3 +314,30 @@ def test_costs_that_are_refused(
     other = cli("solve", tiny_file, options[0], 2)
     assert other.exit_code == 2
     assert f"{options[0]} is for clusters, tiny is none" in other.stderr
+
+
+def test_no_gap_is_stated_of_numbers_that_only_compare(
+    cli: Callable[..., Any], scenarios: Path, tiny_file: Path, tmp_path: Path
+) -> None:
+    options = ("--methods", "best-fit", "-t", 1, "-o", tmp_path / "runs.jsonl")
+    table = cli("bench", scenarios, *options)
+    assert "gap" not in table.stdout + table.stderr
+    head = next(line for line in table.stdout.splitlines() if "method" in line)
+    assert head.split()[6:] == ["unplaced", "moved", "evicted", "proven", "%", "seconds"]
+    (row,) = [line.split() for line in table.stdout.splitlines() if "16 on 4" in line]
+    records = [json.loads(line) for line in (tmp_path / "runs.jsonl").read_text().splitlines()]
+    lost = [record["measures"]["unplaced"] for record in records]
+    assert row[-5:-2] == [f"{sum(lost) / 3:.1f}", "0.0", "0.0"]
+    assert {record["gap"] for record in records} == {None}
+    assert "gap" not in cli("solve", scenarios, "--scenario", 1, "-m", "best-fit").stdout
+
+
+def test_bench_makes_a_table_for_each_family(
+    cli: Callable[..., Any], scenarios: Path, tiny_file: Path, tmp_path: Path
+) -> None:
+    options = ("--methods", "cpsat", "-t", 1, "-w", 1, "-o", tmp_path / "runs.jsonl")
+    done = cli("bench", scenarios, tiny_file, *options)
+    assert done.exit_code == 0
+    assert done.stdout.count("seconds") == 2
+    assert "gap to best" in done.stdout
+    assert "evicted" in done.stdout
