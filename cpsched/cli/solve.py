@@ -292,7 +292,7 @@ def _printed(entry: report.Entry, style: Format) -> str:
     if entry.result.solution is None:
         return ""
     commands = families.function(families.of(entry.instance).COMMANDS)
-    return str(commands(entry.instance, entry.result.solution))
+    return str(commands(entry.instance, entry.result))
 
 
 def _solve_all(task: Task, stop: threading.Event, notes: Console) -> Iterator[report.Entry]:
@@ -376,19 +376,29 @@ def _print_text(
     *,
     interrupted: bool,
 ) -> None:
-    if len(entries) > 1:
+    files = list(_about_files(task, entries, unsaved))
+    if len(entries) == 1:
+        emit(report.summary(entries[0], interrupted=interrupted, files=files), None)
+        return
+    if entries:
         for table in report.tables(entries):
             print_table(table)
-    for entry in entries if len(entries) == 1 else ():
-        emit(report.summary(entry, interrupted=interrupted), None)
+    for label, text in files:
+        emit(f"  {label:<12}{text}\n", None)
+
+
+def _about_files(
+    task: Task, entries: Sequence[report.Entry], unsaved: Collection[OutputFile]
+) -> Iterator[tuple[str, str]]:
+    """Label and text of lines about what was written, or could be."""
+    solved = any(entry.result.solution is not None for entry in entries)
     for label, file in (("written", task.results), ("picture", task.picture)):
-        solved = any(entry.result.solution is not None for entry in entries)
         expected = file is not None and entries and (solved or file is task.results)
         if file is not None and expected and file not in unsaved:
-            emit(f"  {label:<12}{file.path}\n", None)
-    if task.picture is None and len(entries) == 1 and entries[0].result.solution is not None:
+            yield label, str(file.path)
+    if task.picture is None and len(entries) == 1 and solved:
         picture = families.of(entries[0].instance).PICTURE
-        emit(f"  picture     add --plot FILE.png for a {picture}\n", None)
+        yield "picture", f"add --plot FILE.png for a {picture}"
 
 
 def _explain(task: Task, entries: Sequence[report.Entry], unsaved: Sequence[str]) -> int:
