@@ -185,3 +185,20 @@ def test_closed_pipe_is_no_traceback(start: Callable[..., subprocess.Popen[str]]
     assert process.stderr is not None
     process.stdout.close()
     assert "Traceback" not in process.stderr.read()
+
+
+def test_threads_that_are_left_do_not_hold_up_the_end(
+    start: Callable[..., subprocess.Popen[str]],
+) -> None:
+    script = (
+        "import atexit, sys, threading, time\n"
+        "from cpsched.cli import main\n"
+        "atexit.register(print, 'at exit')\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "sys.argv[1:] = ['instances', 'list', 'nothing']\n"
+        "main()\n"
+    )
+    process = start("-c", script)
+    stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stdout) == (2, "at exit\n")
+    assert stderr.startswith("error: ")
