@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+
 SNAPSHOT = {
     "apiVersion": "v1",
     "kind": "List",
