@@ -156,10 +156,11 @@ def _draw_lists(axes: Axes, changes: Changes) -> None:
             number = changes.numbers.get(pod)
             pod_name = cluster.pods[pod]
             if kind is Kind.MOVED:
-                old, new = cluster.nodes[cluster.node[pod]], cluster.nodes[then[pod]]
-                words = f"{shorten(pod_name, 30)}: {shorten(old, 16)} → {shorten(new, 16)}"
+                old = changes.node_name(int(cluster.node[pod]), 16)
+                new = changes.node_name(int(then[pod]), 16)
+                words = f"{shorten(pod_name, 30)}: {old} → {new}"
             elif kind is Kind.PLACED:
-                words = f"{shorten(pod_name, 24)} → {shorten(cluster.nodes[then[pod]], 14)}"
+                words = f"{shorten(pod_name, 24)} → {changes.node_name(int(then[pod]), 14)}"
             else:
                 words = shorten(pod_name, 26)
             if number is not None:

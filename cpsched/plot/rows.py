@@ -176,7 +176,7 @@ def _draw_lines(
             axes.text(
                 here + 1.2 * reach,
                 y,
-                shorten(changes.cluster.nodes[side[pod]], 13),
+                changes.node_name(int(side[pod]), 13),
                 ha="left" if reach > 0 else "right",
                 va="center",
                 fontsize=5.5,
@@ -217,7 +217,7 @@ def _dress(
     offset: float,
 ) -> None:
     points = float(np.clip(72 * row_inches * 0.42, 5.5, 9.0))
-    names = [shorten(changes.cluster.nodes[node], 26) for node in nodes]
+    names = [changes.node_name(node, 26) for node in nodes]
     lanes = len(changes.resources)
     small = min(points - 1.5, 72 * row_inches * lane * 0.75)
     axes.set_yticks(range(len(nodes)), names, fontsize=points, color=INK, parse_math=False)
