@@ -290,7 +290,7 @@ def test_costs_of_a_repack(cli: Callable[..., Any], tmp_path: Path, tiny_file: P
     output.write_text(output.read_text().replace('"evict": 3', '"evict": 1'))
     bad = cli("validate", path, output)
     assert bad.exit_code == 2
-    assert f"{output}:$.solution.policy: policy evict must be an integer in 2..1000000" in (
+    assert f"{output}:$.solution.policy: policy evict must be an integer in 2..10000" in (
         bad.stderr
     )
     assert cli(*command).exit_code == 0
@@ -300,7 +300,7 @@ def test_costs_of_a_repack(cli: Callable[..., Any], tmp_path: Path, tiny_file: P
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--move-cost", 0), "--move-cost 0: policy move must be an integer in 1..1000000"),
+        (("--move-cost", 0), "--move-cost 0: policy move must be an integer in 1..10000"),
         (("--evict-cost", 1), "--evict-cost 1: policy evict must be an integer in 2.."),
         (("--grace-unit", 10**7), "--grace-unit 10000000: policy grace_unit must be"),
         (("--budget-cost", -1), "--budget-cost -1: policy budget must be an integer in 0.."),
