@@ -178,6 +178,10 @@ def test_a_plan_for_an_earlier_snapshot(cli: Callable[..., Any], tmp_path: Path)
     assert again.exit_code == 0
     assert "hint: made for an earlier state of tuesday: 1 pod came since" in again.stderr
     assert "hint: dropped evict default/a, node n1: the pod runs on n2 now" in again.stderr
+    output = tmp_path / "again.json"
+    cli("solve", new, "-m", "best-fit", "-t", 1, "--hint", plan, "-o", output)
+    assert json.loads(output.read_text())["trace"][0]["source"] == "hint"
+    assert json.loads(output.read_text())["solution"]["placements"]["default/big"] == "n1"
     assert "hint" not in cli("solve", new, "-m", "search", "-t", 1, "--hint", plan, "-q").stderr
 
 
