@@ -34,6 +34,8 @@ class Incumbent(Generic[SolutionT]):
     def __init__(self, time_limit: float, stop: threading.Event | None = None) -> None:
         self.start = time.perf_counter()
         self.deadline = self.start + time_limit
+        #: Seconds of the limit that are kept for what follows the solve.
+        self.reserved = 0.0
         self.objective: int | None = None
         self.bound: int | None = None
         self.solution: SolutionT | None = None
@@ -43,6 +45,7 @@ class Incumbent(Generic[SolutionT]):
         self.trace: list[TracePoint] = []
         self.error: BaseException | None = None
         self.halt = np.zeros(1, np.int64)
+        self._closed = False
         self._external = stop
         self._finished = threading.Event()
         self._lock = threading.Lock()
@@ -67,6 +70,13 @@ class Incumbent(Generic[SolutionT]):
             self.finish()
         return self._finished.is_set()
 
+    def reserve(self, seconds: float) -> None:
+        """Keep so many *seconds* of the limit, if not more, for what follows: it ends earlier."""
+        with self._lock:
+            if seconds > self.reserved:
+                self.deadline -= seconds - self.reserved
+                self.reserved = seconds
+
     def wait(self, seconds: float) -> bool:
         """Sleep up to *seconds*, less if the solve is over; return ``done``."""
         self._finished.wait(min(seconds, self.remaining))
@@ -76,6 +86,12 @@ class Incumbent(Generic[SolutionT]):
         """End the solve: nothing more can be gained."""
         self.halt[0] = 1
         self._finished.set()
+
+    def close(self) -> None:
+        """End the solve and take nothing more, whoever may still be at work."""
+        self.finish()
+        with self._lock:
+            self._closed = True
 
     def give_up(self, reason: str) -> None:
         """End the solve: the method cannot go on, *reason* says why in a sentence."""
@@ -105,7 +121,7 @@ class Incumbent(Generic[SolutionT]):
     def offer(self, objective: int, solution: SolutionT, source: str) -> bool:
         """Take *solution* if it is better than the best so far; return whether it was."""
         with self._lock:
-            if self.objective is not None and objective >= self.objective:
+            if self._closed or (self.objective is not None and objective >= self.objective):
                 return False
             self.objective, self.solution, self.source = objective, solution, source
             self._record(source)
@@ -117,7 +133,7 @@ class Incumbent(Generic[SolutionT]):
         A bound above the objective cannot be: it is a bug of *source* and raises ValueError.
         """
         with self._lock:
-            if self.bound is not None and bound <= self.bound:
+            if self._closed or (self.bound is not None and bound <= self.bound):
                 return False
             if self.objective is not None and bound > self.objective:
                 raise ValueError(f"{source}: bound {bound} above objective {self.objective}")

@@ -39,7 +39,9 @@ def parse(solution: dict[str, Any], parent: str, cluster: Cluster) -> Placement:
         elif isinstance(node, str) and node in nodes:
             found[pods[pod]] = nodes[node]
         else:
-            raise InputError(f"the cluster has no node {describe(node)}", path=at)
+            raise InputError(
+                f"must be a node of the cluster or null, not {describe(node)}", path=at
+            )
     missing = np.flatnonzero(found == -2)
     if len(missing):
         raise InputError(

@@ -6,13 +6,13 @@ import threading
 from typing import TYPE_CHECKING
 
 from cpsched.pods import objective
-from cpsched.pods.check import check
-from cpsched.pods.solution import Placement
+from cpsched.pods.offering import offer
 
 if TYPE_CHECKING:
     from cpsched.columns.packing import LongArray
     from cpsched.incumbent import Incumbent
     from cpsched.pods.packing import PodPacking
+    from cpsched.pods.solution import Placement
 
 SOURCE = "columns"
 
@@ -27,11 +27,10 @@ class PodHost:
     def __init__(self, pods: PodPacking, incumbent: Incumbent[Placement]) -> None:
         self.cluster, self.incumbent, self.pods = pods.cluster, incumbent, pods
         self.halt = incumbent.halt
-        self.closed = False
         packing = self.pods.packing
         self._trivial = [
-            constant - aim.most(packing.items)
-            for constant, aim in zip(self.pods.constant, packing.aims, strict=True)
+            constant - unit * aim.most(packing.items)
+            for constant, unit, aim in zip(pods.constant, pods.unit, packing.aims, strict=True)
         ]
         self._bound = list(self._trivial)
         self._lock = threading.Lock()
@@ -42,28 +41,15 @@ class PodHost:
         solution = self.incumbent.solution
         node = self.cluster.node if solution is None else solution.node
         digits = objective.values(self.cluster, node)
-        values = tuple(c - d for c, d in zip(self.pods.constant, digits, strict=True))
+        pods = self.pods
+        values = tuple(
+            (c - d) // u for c, u, d in zip(pods.constant, pods.unit, digits, strict=True)
+        )
         return values, [self.pods.contents(node)]
 
     def offer(self, contents: LongArray, source: str = SOURCE) -> None:
         """Offer a placement, if it is better than the incumbent and breaks no rule."""
-        node = self.pods.place(contents)
-        number = objective.objective(self.cluster, node)
-        known = self.incumbent.objective
-        if self.closed or (known is not None and number >= known):
-            return
-        placement = Placement(node)
-        report = check(self.cluster, placement)
-        if not report.ok or report.objective is None:
-            return
-        with self._lock:
-            if not self.closed:
-                self.incumbent.offer(report.objective, placement, source)
-
-    def close(self) -> None:
-        """Pass on nothing any more: the solve is over, whoever may still be at work."""
-        with self._lock:
-            self.closed = True
+        offer(self.cluster, self.pods.place(contents), source, self.incumbent)
 
     def prove(self, stage: int, bound: int) -> None:
         """Take a bound on one aim, those before being at their bounds.
@@ -71,9 +57,9 @@ class PodHost:
         What was known of the aims behind it is forgotten if the bound is new: it held under the
         old one.
         """
-        digit = self.pods.constant[stage] - bound
+        digit = self.pods.constant[stage] - self.pods.unit[stage] * bound
         with self._lock:
-            if digit > self._bound[stage] and not self.closed:
+            if digit > self._bound[stage]:
                 self._bound[stage:] = [digit, *self._trivial[stage + 1 :]]
                 self._raise()
 

@@ -12,9 +12,9 @@ from cpsched.errors import StopRequestedError
 from cpsched.formulation import Assign
 from cpsched.incumbent import Incumbent
 from cpsched.pods import objective
-from cpsched.pods.check import check
 from cpsched.pods.interchange import canonical
 from cpsched.pods.model import formulate
+from cpsched.pods.offering import offer
 from cpsched.pods.running import trivial_bound
 from cpsched.pods.solution import Placement
 
@@ -176,13 +176,7 @@ class _Solve:
 
     def offer(self, placement: Placement) -> None:
         """Offer a placement of the model, if it is better than the best and passes the check."""
-        number = objective.objective(self.cluster, placement.node)
-        known = self.incumbent.objective
-        if known is not None and number >= known:
-            return
-        if check(self.cluster, placement).ok:
-            self.incumbent.offer(number, placement, SOURCE)
-        else:
+        if offer(self.cluster, placement.node, SOURCE, self.incumbent) is False:
             self.refused[placement] = None
 
     def raise_bound(self, proven: tuple[int, ...], bound: int) -> None:

@@ -24,6 +24,9 @@ MAX_AMOUNT = 2**62
 #: A grace period costs no more than one of so many seconds.
 MAX_GRACE = 10**6
 
+#: Most that a policy asks: of costs of many millions, integer programs lose sight of single units.
+MAX_PRICE = 10**4
+
 #: A pod that runs nowhere.
 PENDING = -1
 
@@ -90,8 +93,8 @@ class Policy:
     def __post_init__(self) -> None:
         for name, least in (("move", 1), ("evict", 2), ("grace_unit", 1), ("budget", 0)):
             value = getattr(self, name)
-            if type(value) is not int or not least <= value <= 10**6:
-                raise InputError(f"policy {name} must be an integer in {least}..1000000")
+            if type(value) is not int or not least <= value <= MAX_PRICE:
+                raise InputError(f"policy {name} must be an integer in {least}..{MAX_PRICE}")
         if type(self.never_moves) is not bool:
             raise InputError("policy never_moves must be true or false")
 
@@ -310,8 +313,9 @@ class Cluster(_Arrays):
                 yield f"{entry} holds the negative number {array.min()}"
         for entry in ("allocatable", "request"):
             array = getattr(self, entry)
-            if array.size and float(array.astype(np.float64).sum(axis=0).max()) >= MAX_AMOUNT:
-                yield f"the sum of {entry} is beyond the 2^62 that fit"
+            # Sums of int64 may wrap; those of doubles are off by less than this margin.
+            if array.size and array.sum(axis=0, dtype=np.float64).max() >= MAX_AMOUNT // 2:
+                yield from self._too_much(entry)
         for entry, low, high in (
             ("node", PENDING, nodes),
             ("owner", -1, len(self.owners)),
@@ -321,6 +325,17 @@ class Cluster(_Arrays):
             if array.size and (array.min() < low or array.max() >= high):
                 yield f"{entry} holds an index outside {low}..{high - 1}"
         yield from self._rule_problems()
+
+    def _too_much(self, entry: str) -> Iterator[str]:
+        array: LongArray = getattr(self, entry)
+        whose = self.nodes if entry == "allocatable" else self.pods
+        for column, resource in enumerate(self.resources):
+            total, most = sum(array[:, column].tolist()), int(np.argmax(array[:, column]))
+            if total >= MAX_AMOUNT:
+                yield (
+                    f"{entry} of {resource} adds up to {total}, beyond the 2^62 that fit; the "
+                    f"most, {array[most, column]}, is that of {whose[most]}"
+                )
 
     def _rule_problems(self) -> Iterator[str]:
         pods, nodes = len(self.pods), len(self.nodes)

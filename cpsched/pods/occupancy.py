@@ -53,11 +53,17 @@ def _count(domain: IntArray, members: IntArray, node: IntArray) -> LongArray:
     return np.bincount(found[found >= 0], minlength=int(domain.max()) + 2).astype(np.int64)
 
 
+def _named(kind: str, name: str) -> str:
+    """*name* of a rule, behind its *kind* unless it says that itself, as those of snapshots do."""
+    speaks = name.startswith((kind, "anti-affinity ", "host port "))
+    return name if speaks else f"{kind} {name}"
+
+
 class _Apart:
     """Required anti-affinity, both ways."""
 
     def __init__(self, rule: Conflict, node: IntArray) -> None:
-        self.reason = f"conflict {rule.name}"
+        self.reason = _named("conflict", rule.name)
         self.domain = rule.domain
         self.holders = _count(rule.domain, rule.holders, node)
         self.targets = _count(rule.domain, rule.targets, node)
@@ -81,7 +87,7 @@ class _Together:
     """Required affinity, with the exception for the first pod of a group."""
 
     def __init__(self, rule: Affinity, node: IntArray) -> None:
-        self.reason = f"affinity {rule.name}"
+        self.reason = _named("affinity", rule.name)
         self.domains = rule.domains
         self.counts = [_count(domain, rule.targets, node) for domain in rule.domains]
         #: Nodes that have one of the labels: a target elsewhere is not seen at all.
@@ -111,7 +117,7 @@ class _Evenly:
     """Topology spread; the pod counts itself where it is counted."""
 
     def __init__(self, rule: Spread, node: IntArray) -> None:
-        self.reason = f"spread {rule.name}"
+        self.reason = _named("spread", rule.name)
         self.domain = rule.domain
         self.counts = _count(rule.domain, rule.counted, node)
         self.domains = np.unique(rule.domain[rule.domain >= 0])

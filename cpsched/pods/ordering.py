@@ -20,7 +20,7 @@ from cpsched.pods.steps import Action, NoPlanError, Plan, Step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cpsched.pods.instance import Cluster
+    from cpsched.pods.instance import Cluster, LongArray
     from cpsched.pods.solution import Placement
 
 #: Questions whether a pod could start somewhere that the search over all orders may ask.
@@ -76,6 +76,7 @@ class _Order:
         self.cluster = cluster
         changed = np.flatnonzero(placement.node != cluster.node).tolist()
         self.changed = changed
+        self.goal = placement.node
         self.moment = Moment(cluster, set(changed))
         self.steps: list[Step] = []
         self.questions = 0
@@ -133,53 +134,66 @@ class _Order:
 
     def _make_room(self, ready: list[tuple[int, bool, int]]) -> bool:
         """One eviction that no pod can start without; False if there is none left to do."""
-        waiting = sorted(self.target, key=self._urgency)
-        for pod in waiting:
-            node = self.target[pod]
-            if self.leaving.get(node):
-                self._evict(self.leaving[node].pop(), self._room(pod))
-                self._wake(node, ready)
-                return True
-        for node in sorted(self.leaving, key=lambda node: self.cluster.nodes[node]):
-            if self.leaving[node]:
-                self._evict(self.leaving[node].pop(), "left without a place")
-                self._wake(node, ready)
-                return True
-        movers = sorted(self._movers(), key=self._worth)
-        if not movers:
+        cluster, moment = self.cluster, self.moment
+        waiting = np.fromiter(self.target, np.int64, len(self.target))
+        waiting = waiting[
+            np.lexsort((waiting, moment.node[waiting] < 0, -cluster.priority[waiting]))
+        ]
+        goal = self.goal[waiting]
+        left = np.zeros(cluster.num_nodes, dtype=np.bool_)
+        left[[node for node, pods in self.leaving.items() if pods]] = True
+        for pod in waiting[left[goal]][:1].tolist():
+            node = int(self.goal[pod])
+            self._evict(self.leaving[node].pop(), self._room(pod))
+            self._wake(node, ready)
+            return True
+        if left.any():
+            node = min(np.flatnonzero(left).tolist(), key=lambda node: cluster.nodes[node])
+            self._evict(self.leaving[node].pop(), "left without a place")
+            self._wake(node, ready)
+            return True
+        movers = waiting[moment.node[waiting] >= 0]
+        if not len(movers):
             return False
-        pod, helped = self._cycle_breaker(movers, waiting)
-        node = int(self.moment.node[pod])
+        order = np.lexsort((movers, cluster.move_cost[movers], cluster.priority[movers]))
+        pod, helped = self._cycle_breaker(movers[order], waiting)
+        node = int(moment.node[pod])
         self._evict(pod, self._room(helped))
         self._wake(node, ready)
         heapq.heappush(ready, self._urgency(pod))
         return True
 
-    def _cycle_breaker(self, movers: list[int], waiting: list[int]) -> tuple[int, int]:
-        """The least important pod on a cycle whose leaving lets another one start, and that."""
+    def _cycle_breaker(self, movers: LongArray, waiting: LongArray) -> tuple[int, int]:
+        """The least important pod on a cycle whose leaving lets another one start, and that.
+
+        movers: least important first; waiting: most urgent first.
+        """
         moment = self.moment
-        leads: dict[int, set[int]] = defaultdict(set)
-        wanted: dict[int, list[int]] = defaultdict(list)
-        for pod in movers:
-            leads[int(moment.node[pod])].add(self.target[pod])
-        for pod in waiting:
-            wanted[self.target[pod]].append(pod)
+        size = self.cluster.num_nodes
+        leads: dict[int, list[int]] = {}
+        for edge in np.unique(moment.node[movers].astype(np.int64) * size + self.goal[movers]):
+            source, node = divmod(int(edge), size)
+            leads.setdefault(source, []).append(node)
+        goal = self.goal[waiting]
         chosen: list[tuple[int, int]] = []
-        for pod in movers:
+        for pod in movers.tolist():
             node = int(moment.node[pod])
-            others = [other for other in wanted[node] or waiting if other != pod]
-            if not others or not _reaches(leads, self.target[pod], node):
+            wanted = waiting[goal == node]
+            others = [
+                other for other in (wanted if len(wanted) else waiting).tolist() if other != pod
+            ]
+            if not others or not _reaches(leads, int(self.goal[pod]), node):
                 continue
             chosen.append((pod, others[0]))
             moment.remove(pod)
-            helped = [other for other in others if moment.accepts(other, self.target[other])]
+            helped = next((p for p in others if moment.accepts(p, int(self.goal[p]))), None)
             moment.place(pod, node)
-            if helped:
-                return pod, helped[0]
+            if helped is not None:
+                return pod, helped
             if len(chosen) == MAX_CANDIDATES:
                 break
         # No cycle of room: a rule waits for somebody to leave, or several have to.
-        return chosen[0] if chosen else (movers[0], waiting[0])
+        return chosen[0] if chosen else (int(movers[0]), int(waiting[0]))
 
     def search(self) -> bool:
         """Depth-first search over all orders of evictions and bindings; bounded."""
@@ -274,12 +288,14 @@ class _Order:
         return int(self.cluster.priority[pod]), int(self.cluster.move_cost[pod]), pod
 
 
-def _reaches(leads: dict[int, set[int]], start: int, goal: int) -> bool:
+def _reaches(leads: dict[int, list[int]], start: int, goal: int) -> bool:
     seen, stack = {start}, [start]
     while stack:
         node = stack.pop()
         if node == goal:
             return True
-        stack += leads.get(node, set()) - seen
-        seen |= leads.get(node, set())
+        for other in leads.get(node, ()):
+            if other not in seen:
+                seen.add(other)
+                stack.append(other)
     return False

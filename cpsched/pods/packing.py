@@ -23,7 +23,8 @@ class PodPacking:
     """The packing of a cluster, and the way back.
 
     kind: shape (num_pods,), type of each pod, -1 for held ones; first: (types,), a pod of each;
-    constant: (stages,), what a stage's digit is at an aim's value of 0: digit = constant - value.
+    constant, unit: (stages,), digit of a stage = constant - unit * value of its aim; unit: what
+    all its costs are multiples of.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -39,7 +40,7 @@ class PodPacking:
         items = Items(cluster.request[self.first].copy(), self.count, running)
         single, single_member = self._single(items)
         merged, merged_member = self._merged(single, single_member)
-        aims, self.constant = self._aims(items)
+        aims, self.constant, self.unit = self._aims(items)
         self.packing = Packing(
             items=items,
             quotas=self._quotas(),
@@ -109,22 +110,26 @@ class PodPacking:
                 found.append(Quota(member, budget.allowed))
         return found
 
-    def _aims(self, items: Items) -> tuple[list[Aim], list[int]]:
+    def _aims(self, items: Items) -> tuple[list[Aim], list[int], list[int]]:
         cluster = self.cluster
         priority = cluster.priority[self.first]
         move, evict = cluster.move_cost[self.first], cluster.evict_cost[self.first]
         nothing = np.zeros(items.number, dtype=np.int64)
-        aims, constant = [], []
+        aims, constant, unit = [], [], []
         for stage in stages(cluster):
             tier = (priority == stage.priority).astype(np.int64)
             if stage.goal is Goal.UNPLACED:
                 aims.append(Aim(tier, nothing, nothing))
+                unit.append(1)
                 lost = (cluster.priority == stage.priority) & cluster.is_held & ~cluster.running
                 constant.append(int((tier * items.count).sum() + lost.sum()))
             else:
-                aims.append(Aim(nothing, tier * (evict - move), tier * move))
+                costs = tier * np.stack((evict - move, move))
+                unit.append(max(1, int(np.gcd.reduce(costs[:, items.running > 0], axis=None))))
+                kept, home = costs // unit[-1]
+                aims.append(Aim(nothing, kept, home))
                 constant.append(int((tier * evict * items.running).sum()))
-        return aims, constant
+        return aims, constant, unit
 
     @property
     def exact(self) -> bool:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from cpsched.columns.lexicographic import Certifier
 from cpsched.pods import anneal, search
 from cpsched.pods.baselines import best_fit
-from cpsched.pods.check import check
 from cpsched.pods.columns import PodHost
 from cpsched.pods.cpsat import MAX_PAIRS, pairs, solve_by_stages
+from cpsched.pods.offering import offer
 from cpsched.pods.packing import PodPacking, types
 from cpsched.pods.scheduler import schedule
 from cpsched.pods.solution import Placement
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cpsched.incumbent import Incumbent
-    from cpsched.pods.instance import Cluster, IntArray
+    from cpsched.pods.instance import Cluster
     from cpsched.protocols import Limits
 
 #: Share of the time that search has for itself before the first proof; at most, seconds.
@@ -35,9 +35,6 @@ _DENSE = 200_000
 #: Share of the time left that search, and then columns, have before CP-SAT; seconds of search that
 #: a pod is worth before it.
 _SEARCH_SHARE, _SEARCH_PER_POD = 0.25, 0.005
-#: Legs of the search of a large cluster, as shares of the time left; after each it is measured
-#: what a check costs, and so many times that is kept for the last one.
-_LEGS, _CHECKS = (0.2, 0.5, 1.0), 1.5
 #: Seconds that work has to end when the solve is over.
 _GRACE = 0.02
 #: Seconds by which programs are told to end early: solvers look at the clock now and then.
@@ -55,7 +52,7 @@ def start(
 def _auto(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) -> None:
     """Choose by size and rules; the best of what a scheduler would do is where all begin."""
     for node in (schedule(cluster).node, best_fit(cluster).node):
-        _offer(cluster, node, incumbent)
+        offer(cluster, node, "schedulers", incumbent)
     if incumbent.done:
         return
     if not _dense(cluster):
@@ -63,7 +60,7 @@ def _auto(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) -> 
         return
     host = PodHost(PodPacking(cluster), incumbent)
     if host.pods.exact:
-        _in_time(partial(_packing, host, limits, incumbent), host, incumbent)
+        _in_time(partial(_packing, host, limits, incumbent), incumbent)
     else:
         _ruled(host, limits, incumbent)
 
@@ -125,32 +122,10 @@ def _ruled(host: PodHost, limits: Limits, incumbent: Incumbent[Placement]) -> No
 
 
 def _large(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) -> None:
-    """Search alone: counting gives the bound, which placing every pod reaches.
-
-    Who asked for the solution checks it once more, which takes its time, too.
-    """
-    reserve = 0.0
-    for share in _LEGS:
-        solution = incumbent.solution or Placement.now(cluster)
-        left = incumbent.remaining - reserve
-        search.improve(
-            cluster,
-            incumbent,
-            seed=limits.seed,
-            start=solution.node,
-            deadline=time.perf_counter() + share * left,
-        )
-        begin = time.perf_counter()
-        check(cluster, incumbent.solution or solution)
-        reserve = _CHECKS * (time.perf_counter() - begin)
+    """Search alone: counting gives the bound, which placing every pod reaches."""
+    solution = incumbent.solution or Placement.now(cluster)
+    search.improve(cluster, incumbent, seed=limits.seed, start=solution.node)
     incumbent.finish()
-
-
-def _offer(cluster: Cluster, node: IntArray, incumbent: Incumbent[Placement]) -> None:
-    placement = Placement(node)
-    report = check(cluster, placement)
-    if report.ok and report.objective is not None:
-        incumbent.offer(report.objective, placement, "schedulers")
 
 
 def _columns(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) -> None:
@@ -171,10 +146,10 @@ def _columns(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) 
             if (incumbent.objective, incumbent.bound) == known:
                 incumbent.finish()
 
-    _in_time(work, host, incumbent)
+    _in_time(work, incumbent)
 
 
-def _in_time(work: Callable[[], None], host: PodHost, incumbent: Incumbent[Placement]) -> None:
+def _in_time(work: Callable[[], None], incumbent: Incumbent[Placement]) -> None:
     """Run *work* until the solve is over, and not longer whatever a solver inside it does.
 
     Solvers look at the clock when they like. One that overruns goes on by itself, for seconds, and
@@ -184,7 +159,7 @@ def _in_time(work: Callable[[], None], host: PodHost, incumbent: Incumbent[Place
     while thread.is_alive() and not incumbent.wait(0.05):
         pass
     thread.join(_GRACE)
-    host.close()
+    incumbent.close()
     if thread.is_alive():
         atexit.register(thread.join)
 

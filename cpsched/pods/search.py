@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cpsched.errors import InputError
-from cpsched.pods.check import check
 from cpsched.pods.instance import PENDING
-from cpsched.pods.objective import Goal, objective, stages
+from cpsched.pods.objective import Goal, stages
+from cpsched.pods.offering import offer
 from cpsched.pods.ruin import HOMING, ITERATION, LIMIT, SAMPLE, ruin_recreate
 from cpsched.pods.solution import Placement
 
@@ -30,7 +30,7 @@ Array = np.ndarray[Any, Any]
 #: Seconds between two looks at the clock, about.
 _SLICE = 0.01
 #: The last check begins so many times its own length before the deadline.
-_HEADROOM = 4.0
+_HEADROOM = 3.0
 #: Pods without a place that an iteration tries.
 _TRIED = 24
 #: A pod of a tier is worth so many of the next tier to the annealing (the best is exact).
@@ -309,28 +309,23 @@ def improve(
     offered: bytes = b""
     next_offer = 0.0
     pause = 0.02
-    cost = 0.0
-    last = incumbent.deadline if deadline is None else min(deadline, incumbent.deadline)
     while True:
         now = time.perf_counter()
+        last = incumbent.deadline if deadline is None else min(deadline, incumbent.deadline)
         over = incumbent.done or now >= last
         key = search.best.tobytes()
-        # A check that would end too late is not begun: the clock is kept, the candidate lost.
-        due = now + _HEADROOM * cost >= last - 2 * _SLICE
-        if key != offered and (now >= next_offer or due) and now + cost < last + _SLICE:
+        # The last check has to begin in time.
+        due = over or now + _HEADROOM * incumbent.reserved >= last - 2 * _SLICE
+        if key != offered and (now >= next_offer or due):
             offered = key
-            total = objective(cluster, search.best)
-            if incumbent.objective is None or total < incumbent.objective:
-                placement = Placement(search.best)
-                if check(cluster, placement).ok:
-                    incumbent.offer(total, placement, "search")
-                    known = placement
-                else:  # a rule that the kernel does not know
-                    search.back_to(known)
-                    offered = search.best.tobytes()
+            accepted = offer(cluster, search.best, "search", incumbent)
+            if accepted:
+                known = Placement(search.best)
+            elif accepted is False:  # by a rule that the kernel does not know
+                search.back_to(known)
+                offered = search.best.tobytes()
             # Checks take a tenth of the time at most, and some ten a second.
-            cost = time.perf_counter() - now
-            pause = max(min(2 * pause, 0.1), 10 * cost)
+            pause = max(min(2 * pause, 0.1), 10 * (time.perf_counter() - now))
             next_offer = time.perf_counter() + pause
         if over or search.idle:
             return

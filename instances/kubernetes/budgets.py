@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cpsched.errors import InputError
 from cpsched.instances.kubernetes import fields, selectors
 
 if TYPE_CHECKING:
@@ -30,10 +29,13 @@ class DisruptionBudget:
     spares_unready: bool
 
     def counts(self, pod: Pod) -> bool:
-        """Whether the eviction of a selected running pod uses this budget up."""
-        if pod.phase == "Pending" or pod.terminating:
-            return False
+        """Whether the eviction of a selected pod that ``is_asked`` uses this budget up."""
         return pod.ready or not self.spares_unready
+
+
+def is_asked(pod: Pod) -> bool:
+    """Whether the Eviction API asks budgets at all before it evicts a pod from its node."""
+    return pod.phase != "Pending" and not pod.terminating
 
 
 def parse(item: ApiObject) -> DisruptionBudget:
@@ -47,18 +49,15 @@ def parse(item: ApiObject) -> DisruptionBudget:
     spec = fields.mapping(body.get("spec"), f"{path}.spec")
     status = fields.mapping(body.get("status"), f"{path}.status")
     name = fields.name(meta.get("name"), f"{path}.metadata.name")
-    namespace = fields.name(meta.get("namespace", "default"), f"{path}.metadata.namespace")
+    namespace = fields.namespace(meta.get("namespace"), f"{path}.metadata.namespace")
     annotations = fields.labels(meta.get("annotations"), f"{path}.metadata.annotations")
     counts = {
         key: fields.integer(status[key], 0, 2**31 - 1, f"{path}.status.{key}")
         for key in ("disruptionsAllowed", "currentHealthy", "desiredHealthy")
         if status.get(key) is not None
     }
-    generations = (meta.get("generation", 0), status.get("observedGeneration", 0))
-    for value in generations:
-        if type(value) is not int:
-            raise InputError("a generation must be an integer", path=f"{path}.metadata.generation")
-    stale = generations[1] < generations[0]
+    seen = _generation(status.get("observedGeneration"), f"{path}.status.observedGeneration")
+    stale = seen < _generation(meta.get("generation"), f"{path}.metadata.generation")
     policy = fields.choice(
         spec.get("unhealthyPodEvictionPolicy"),
         ("IfHealthyBudget", "AlwaysAllow"),
@@ -76,3 +75,7 @@ def parse(item: ApiObject) -> DisruptionBudget:
         allowed=0 if stale else counts.get("disruptionsAllowed", 0),
         spares_unready=policy == "AlwaysAllow" or healthy,
     )
+
+
+def _generation(value: Any, path: str) -> int:
+    return 0 if value is None else fields.integer(value, 0, 2**63 - 1, path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cpsched.errors import InputError
 from cpsched.instances import files
 from cpsched.instances.formats.native import describe
-from cpsched.instances.kubernetes import json_values, yaml_values
+from cpsched.instances.kubernetes import fields, json_values, yaml_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,18 +102,14 @@ def _unpack(value: Any, path: str, list_kind: str, source: str) -> Iterator[ApiO
     kind = value.get("kind")
     if kind is None and list_kind.endswith("List") and list_kind != "List":
         kind = list_kind[: -len("List")]
-    version = value.get("apiVersion", "")
+    version = value.get("apiVersion")
     if not isinstance(kind, str) or not kind:
         raise InputError(
             f"the kind of an API object must be text, not {describe(kind)}", path=f"{path}.kind"
         )
-    if not isinstance(version, str):
-        raise InputError(f"must be text, not {describe(version)}", path=f"{path}.apiVersion")
+    version = fields.string(version, f"{path}.apiVersion")
     if kind.endswith("List"):
-        items = value.get("items")
-        if not isinstance(items, list):
-            raise InputError(f"must be a list, not {describe(items)}", path=f"{path}.items")
-        for at, item in enumerate(items):
+        for at, item in enumerate(fields.sequence(value.get("items"), f"{path}.items")):
             yield from _unpack(item, f"{path}.items[{at}]", kind, source)
         return
     group, slash, _ = version.rpartition("/")

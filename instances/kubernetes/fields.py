@@ -97,6 +97,11 @@ def name(value: Any, path: str) -> str:
     return value
 
 
+def namespace(value: Any, path: str) -> str:
+    """*value* if it can be the name of a namespace, the default one for None or empty text."""
+    return "default" if value is None or value == "" else name(value, path)
+
+
 def choice(value: Any, allowed: tuple[str, ...], default: str, path: str) -> str:
     """*value* if it is one of *allowed*, *default* for None or the empty text."""
     if value is None or value == "":

@@ -135,6 +135,7 @@ class _Window:
         """Value at the position; go past it."""
         while True:
             self.peek()
+            start = self._at
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
             except RecursionError:
@@ -145,14 +146,15 @@ class _Window:
             except ValueError as error:
                 if self._fill():
                     continue
-                raise self._reason(error) from None
+                raise self._reason(error, start) from None
             # A number may go on behind the window.
             if end == len(self._text) and self._fill():
                 continue
             self._at = end
             return value
 
-    def _reason(self, error: ValueError) -> InputError:
+    def _reason(self, error: ValueError, start: int) -> InputError:
+        """Error for *error* in a window whose text began *start* characters earlier."""
         if self._end < len(self._data) and self._at == 0:
             return self.error(f"not usable JSON: a value of more than {WINDOW} bytes")
         if not isinstance(error, json.JSONDecodeError):
@@ -160,9 +162,10 @@ class _Window:
             return self.error(
                 f"not usable JSON: {'an integer has too many digits' if digits else error}"
             )
-        if error.pos >= len(self._text):
-            return self.error("not JSON: the text ends too early", error.pos)
-        return self.error(f"not JSON: {error.msg}", error.pos)
+        at = error.pos - start
+        if at >= len(self._text) or error.msg.startswith("Unterminated string"):
+            return self.error("not JSON: the text ends too early", at)
+        return self.error(f"not JSON: {error.msg}", at)
 
     def elements(self) -> Iterator[Any]:
         """Elements of the list at the position; go past it."""

@@ -72,14 +72,25 @@ class NodeRule(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node. amounts: allocatable, by resource, in units of 10^-9."""
+    """One node. amounts: allocatable, by resource, in units of 10^-9.
 
+    ready: whether its kubelet says so, or nothing is known; leaving: whether it is being deleted.
+    """
+
+    source: str
+    path: str
     name: str
     labels: dict[str, str]
     taints: tuple[Taint, ...]
     amounts: dict[str, int]
     cordoned: bool
     ready: bool
+    leaving: bool
+
+    def error(self, reason: str, resource: str) -> InputError:
+        """Error at what this node has of a resource."""
+        path = fields.step(f"{self.path}.status.allocatable", resource)
+        return InputError(f"node {self.name}: {reason}", source=self.source, path=path)
 
 
 def parse_node(item: ApiObject) -> Node:
@@ -93,13 +104,15 @@ def parse_node(item: ApiObject) -> Node:
     if not amounts:
         raise InputError(f"node {name} has no allocatable resources", path=path)
     return Node(
+        source=item.source,
+        path=item.path,
         name=name,
         labels=fields.labels(meta.get("labels"), f"{item.path}.metadata.labels"),
         taints=_taints(spec.get("taints"), f"{item.path}.spec.taints"),
         amounts=amounts,
         cordoned=fields.flag(spec.get("unschedulable"), f"{item.path}.spec.unschedulable"),
-        ready=meta.get("deletionTimestamp") is None
-        and condition(status, "Ready", f"{item.path}.status") in ("True", ""),
+        ready=condition(status, "Ready", f"{item.path}.status") in ("True", ""),
+        leaving=meta.get("deletionTimestamp") is not None,
     )
 
 
@@ -209,12 +222,12 @@ class NodeTable:
         return selectors.LabelIndex((node.labels for node in self.nodes), keys)
 
     @cached_property
-    def _ready(self) -> BoolArray:
-        return np.array([node.ready for node in self.nodes], dtype=np.bool_)
+    def _open(self) -> BoolArray:
+        return np.array([node.ready and not node.leaving for node in self.nodes], dtype=np.bool_)
 
     def allowed(self, rule: NodeRule) -> BoolArray:
         """Shape (num_nodes,): nodes to which a pod with *rule* may come."""
-        return self._ready & self.selected(rule) & self.tolerated(rule.tolerations, cordons=True)
+        return self._open & self.selected(rule) & self.tolerated(rule.tolerations, cordons=True)
 
     def selected(self, rule: NodeRule) -> BoolArray:
         """Shape (num_nodes,): nodes that node selector and required node affinity match."""

@@ -89,7 +89,7 @@ class PodReader:
         spec = fields.mapping(item.body.get("spec"), f"{path}.spec")
         status = fields.mapping(item.body.get("status"), f"{path}.status")
         name = fields.name(meta.get("name"), f"{path}.metadata.name")
-        namespace = fields.name(meta.get("namespace", "default"), f"{path}.metadata.namespace")
+        namespace = fields.namespace(meta.get("namespace"), f"{path}.metadata.namespace")
         phase = fields.choice(status.get("phase"), _PHASES, "", f"{path}.status.phase")
         if phase in ("Succeeded", "Failed"):
             return None
@@ -142,6 +142,7 @@ class PodReader:
             (
                 _parts(spec.get("containers"), _ASKED),
                 _parts(spec.get("initContainers"), _ASKED),
+                spec.get("hostNetwork"),
                 spec.get("resources"),
                 spec.get("overhead"),
                 _parts(status.get("containerStatuses"), _ACTUAL),

@@ -55,8 +55,9 @@ class PriorityClasses:
                 f"priority class {name} occurs twice", path=f"{item.path}.metadata.name"
             )
         self._read.add(name)
+        value = item.body.get("value")
         self._classes[name] = PriorityClass(
-            number(item.body.get("value", 0), f"{item.path}.value"),
+            0 if value is None else number(value, f"{item.path}.value"),
             preempts(item.body.get("preemptionPolicy"), f"{item.path}.preemptionPolicy"),
             fields.flag(item.body.get("globalDefault"), f"{item.path}.globalDefault"),
         )

@@ -2,7 +2,8 @@
 
 The grammar is a signed decimal number and a suffix: binary Ki..Ei (powers of 1024), decimal n u m
 k M G T P E (powers of 1000), or an exponent e or E with a signed integer. What is finer than nano
-is rounded away from zero, and magnitudes are capped at 2^63 - 1, as the API server does.
+is rounded away from zero, and magnitudes are capped at 2^63 - 1, as the API server does. It rounds
+amounts of resources up to thousandths, each by itself.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from cpsched.instances.kubernetes import fields
 
 NANO: Final = 10**9
 MAX_QUANTITY: Final = (2**63 - 1) * NANO
+
+#: Amounts are whole multiples of this.
+MILLI: Final = 10**6
 
 _LONGEST = 128
 _FORM = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+)|([A-Za-z]{0,2}))")
@@ -74,22 +78,25 @@ def amount(value: Any, path: str) -> int:
     """Quantity *value* in units of 10^-9; InputError at *path* if it is negative, too."""
     found = parse(value, path)
     if found < 0:
-        raise InputError(f"the amount {describe(value)} is negative", path=path)
+        raise InputError(f"an amount must not be negative, as {describe(value)} is", path=path)
     return found
 
 
 def amounts(value: Any, path: str) -> dict[str, int]:
-    """Amount of each resource of the object *value*."""
+    """Amount of each resource of the object *value*, each rounded up to thousandths."""
     found = {}
     for resource, entry in fields.mapping(value, path).items():
         where = fields.step(path, resource)
         if not resource or not resource.isprintable():
             raise InputError(f"not the name of a resource: {describe(resource)}", path=where)
-        found[resource] = amount(entry, where)
+        found[resource] = _up(amount(entry, where), MILLI) * MILLI
     return found
 
 
 def scaled(nano: int, resource: str) -> int:
     """*nano* in the unit of *resource*, rounded up: millicores for cpu, else whole pieces."""
-    unit = 10**6 if resource == "cpu" else NANO
-    return -(-nano // unit)
+    return _up(nano, MILLI if resource == "cpu" else NANO)
+
+
+def _up(number: int, unit: int) -> int:
+    return -(-number // unit)

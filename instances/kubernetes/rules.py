@@ -74,6 +74,8 @@ class PodIndex:
         found = set(term.namespaces)
         by_name = all(entry.key == _NAMESPACE_NAME for entry in term.namespace_selector)
         for name in self._members:
+            if name in found:
+                continue  # by its name, whatever its labels
             labels = self._namespaces.get(name)
             if labels is None and not by_name:
                 return None, name

@@ -8,28 +8,28 @@ import numpy as np
 
 from cpsched.errors import InputError
 from cpsched.instances.kubernetes import (
+    amounts,
     budgets,
     documents,
     extras,
     fields,
     nodes,
-    quantity,
     rules,
     selectors,
 )
 from cpsched.instances.kubernetes.canonical import canonical
 from cpsched.instances.kubernetes.pods import Pod, PodReader
 from cpsched.instances.kubernetes.priorities import PriorityClasses
-from cpsched.pods.instance import MAX_AMOUNT, PENDING, Budget, Cluster, Policy
+from cpsched.pods.instance import PENDING, Budget, Cluster, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cpsched.instances.kubernetes.documents import ApiObject
-    from cpsched.pods.instance import BoolArray, IntArray, LongArray
+    from cpsched.pods.instance import BoolArray, IntArray
 
-#: Resources in the order in which they come first in a cluster; the others follow by name.
-_FIRST: Final = ("cpu", "memory", "ephemeral-storage", "pods")
+#: Why pods stay on a node whose kubelet is not heard of: nobody there would confirm their end.
+_UNREADY: Final = "its node is not ready"
 
 
 def parse_snapshot(sources: Iterable[tuple[str, bytes]], name: str) -> Cluster:
@@ -48,7 +48,9 @@ def parse_snapshot(sources: Iterable[tuple[str, bytes]], name: str) -> Cluster:
         With the file and the line or JSON path of what is wrong.
     """
     collected = _Collector()
+    names = []
     for source, data in sources:
+        names.append(source)
         for item in documents.api_objects(data, source):
             try:
                 collected.add(item)
@@ -56,7 +58,19 @@ def parse_snapshot(sources: Iterable[tuple[str, bytes]], name: str) -> Cluster:
                 raise error.at(item.source) from None
             except RecursionError:
                 raise InputError("nested too deep", source=item.source, path=item.path) from None
-    return collected.cluster(name)
+    try:
+        return collected.cluster(name)
+    except InputError as error:
+        # What has no place yet is about all that was read.
+        raise error if error.source else _of_all(error.reason, names) from None
+
+
+def _of_all(reason: str, sources: list[str]) -> InputError:
+    """Error about everything in *sources*."""
+    if len(sources) == 1:
+        return InputError(reason, source=sources[0], path="$")
+    shown = ", ".join(sources[:3]) + (", …" if sources[3:] else "")
+    return InputError(reason, source=shown or None)
 
 
 class _Collector:
@@ -126,10 +140,11 @@ class _Collector:
                 raise InputError("nested too deep", source=item.source, path=item.path) from None
         if not self._nodes:
             raise InputError("the snapshot holds no node; ask kubectl for nodes,pods,…")
-        if not self._pods:
-            raise InputError("the snapshot holds no pod that has not finished")
-        pods = sorted(self._pods, key=lambda pod: (pod.created, pod.namespace, pod.name))
         table = nodes.NodeTable(self._nodes)
+        pods = [pod for pod in self._pods if not _is_gone(pod, table)]
+        if not pods:
+            raise InputError("the snapshot holds no pod that has not finished")
+        pods.sort(key=lambda pod: (pod.created, pod.namespace, pod.name))
         known = self._extras or extras.Extras(name, Policy(), (), dict.fromkeys(extras.KINDS, ()))
         return canonical(_assemble(table, pods, self._budgets, self._namespaces, known))
 
@@ -142,27 +157,22 @@ def _assemble(
     known: extras.Extras,
 ) -> Cluster:
     node = _bound(pods, table)
+    resources = known.resources or amounts.resources(pods)
     index = rules.PodIndex(pods, namespaces)
     compiled = rules.compile_rules(pods, table, index)
-    held = [pod.held for pod in pods]
+    held = [pod.held or _left_there(pod, table) for pod in pods]
     cluster_budgets = _budgets(pods, found_budgets, held)
     for at, reason in compiled.unread.items():
         held[at] = held[at] or reason
     allowed, profile = _profiles(pods, held, table)
     owners, owner = _owners(pods)
-    found = _resources(table, pods)
-    resources = known.resources or found
-    for pod in pods:
-        for resource, amount in pod.shape.request.items():
-            if amount and resource not in resources:
-                raise pod.error(f"requests {resource}, which the snapshot leaves out", "spec")
     return Cluster(
         name=known.name,
         resources=resources,
         nodes=tuple(entry.name for entry in table.nodes),
-        allocatable=_amounts([entry.amounts for entry in table.nodes], resources),
+        allocatable=amounts.allocatable(table.nodes, resources),
         pods=tuple(pod.full_name for pod in pods),
-        request=_requests(pods, resources),
+        request=amounts.requests(pods, resources),
         priority=np.array([pod.priority for pod in pods], dtype=np.int64),
         node=node,
         owners=owners,
@@ -195,6 +205,18 @@ def _bound(pods: list[Pod], table: nodes.NodeTable) -> IntArray:
     return node
 
 
+def _is_gone(pod: Pod, table: nodes.NodeTable) -> bool:
+    """Whether a pod is terminating on a node that is gone: it takes nothing of those there are."""
+    return pod.terminating and pod.node != "" and pod.node not in table.index
+
+
+def _left_there(pod: Pod, table: nodes.NodeTable) -> str:
+    """Reason why a pod is held that the state of its node is, "" for none."""
+    if pod.node and not table.nodes[table.index[pod.node]].ready:
+        return _UNREADY
+    return ""
+
+
 def _budgets(
     pods: list[Pod], found: list[budgets.DisruptionBudget], held: list[str]
 ) -> list[Budget]:
@@ -203,7 +225,7 @@ def _budgets(
     labels = selectors.LabelIndex((pod.labels for pod in pods), keys)
     members: dict[str, list[int]] = {}
     for at, pod in enumerate(pods):
-        if pod.node:
+        if pod.node and budgets.is_asked(pod):
             members.setdefault(pod.namespace, []).append(at)
     covers: dict[int, str] = {}
     result = []
@@ -256,39 +278,3 @@ def _owners(pods: list[Pod]) -> tuple[tuple[str, ...], IntArray]:
             names[shown] = None
         owner[at] = numbers[key]
     return tuple(names), owner
-
-
-def _resources(table: nodes.NodeTable, pods: list[Pod]) -> tuple[str, ...]:
-    found = {resource for node in table.nodes for resource in node.amounts}
-    for shape in {id(pod.shape.request): pod.shape.request for pod in pods}.values():
-        found.update(shape)
-    found.update(("cpu", "memory", "pods"))
-    return (
-        *(resource for resource in _FIRST if resource in found),
-        *sorted(found.difference(_FIRST)),
-    )
-
-
-def _amounts(found: list[dict[str, int]], resources: tuple[str, ...]) -> LongArray:
-    rows = [
-        [min(quantity.scaled(row.get(name, 0), name), MAX_AMOUNT - 1) for name in resources]
-        for row in found
-    ]
-    return np.array(rows, dtype=np.int64).reshape(len(found), len(resources))
-
-
-def _requests(pods: list[Pod], resources: tuple[str, ...]) -> LongArray:
-    """Shape (num_pods, num_resources); each pod takes one slot."""
-    distinct: dict[int, int] = {}
-    shapes: list[dict[str, int]] = []
-    row = np.zeros(len(pods), dtype=np.int64)
-    for at, pod in enumerate(pods):
-        request = pod.shape.request
-        number = distinct.setdefault(id(request), len(shapes))
-        if number == len(shapes):
-            shapes.append(request)
-        row[at] = number
-    table = _amounts(shapes, resources)
-    if "pods" in resources:
-        table[:, resources.index("pods")] = 1
-    return np.asarray(table[row])

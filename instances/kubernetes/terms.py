@@ -135,6 +135,7 @@ def _policy(body: dict[str, Any], key: str, default: str, path: str) -> bool:
 
 def host_ports(spec: dict[str, Any], path: str) -> tuple[HostPort, ...]:
     """Ports of the node that containers and sidecars of a pod take."""
+    on_host = fields.flag(spec.get("hostNetwork"), f"{path}.hostNetwork")
     found = set()
     for group in ("containers", "initContainers"):
         for at, value in enumerate(fields.sequence(spec.get(group), f"{path}.{group}")):
@@ -144,19 +145,26 @@ def host_ports(spec: dict[str, Any], path: str) -> tuple[HostPort, ...]:
                 continue
             where += ".ports"
             for number, entry in enumerate(fields.sequence(container.get("ports"), where)):
-                port = _host_port(entry, f"{where}[{number}]")
+                port = _host_port(entry, on_host, f"{where}[{number}]")
                 if port is not None:
                     found.add(port)
     return tuple(sorted(found))
 
 
-def _host_port(value: Any, path: str) -> HostPort | None:
+def _host_port(value: Any, on_host: bool, path: str) -> HostPort | None:
+    """Port of the node; in the node's own network (*on_host*) by default that of the container."""
     body = fields.mapping(value, path)
-    port = body.get("hostPort")
-    if port is None or fields.integer(port, 0, 65535, f"{path}.hostPort") == 0:
+    port = _port(body, "hostPort", path) or (_port(body, "containerPort", path) if on_host else 0)
+    if not port:
         return None
     return HostPort(
         fields.string(body.get("protocol"), f"{path}.protocol") or "TCP",
         port,
         fields.string(body.get("hostIP"), f"{path}.hostIP") or _ANY_ADDRESS,
     )
+
+
+def _port(body: dict[str, Any], key: str, path: str) -> int:
+    """Number of a port, 0 for none."""
+    value = body.get(key)
+    return 0 if value is None else fields.integer(value, 0, 65535, f"{path}.{key}")

@@ -149,8 +149,9 @@ def _write_owner(cluster: Cluster, at: int, meta: Json) -> str:
         )
     if kind in ("DaemonSet", "Node") and cluster.running[at] and not cluster.held[at]:
         raise InputError(f"pod {cluster.pods[at]}: pods of a {kind} are not moved")
-    reference = {"kind": kind, "name": name, "controller": True, "uid": uid.removesuffix(")")}
-    meta["ownerReferences"] = [reference]
+    # The first of several lives of a controller has no uid in its name, but one of its own.
+    uid = uid.removesuffix(")") if plain != owner else owner
+    meta["ownerReferences"] = [{"kind": kind, "name": name, "controller": True, "uid": uid}]
     return kind
 
 

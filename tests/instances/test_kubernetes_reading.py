@@ -140,9 +140,9 @@ def without(item: Json, *path: str) -> Json:
 @pytest.mark.parametrize(
     ("items", "error"),
     [
-        ([], "the snapshot holds no node"),
-        ([pod()], "the snapshot holds no node"),
-        ([node()], "the snapshot holds no pod"),
+        ([], r"^file:\$: the snapshot holds no node"),
+        ([pod()], r"^file:\$: the snapshot holds no node"),
+        ([node()], r"^file:\$: the snapshot holds no pod"),
         ([node(), node(), pod()], r"\$\.items\[1\]\.metadata\.name: node n1 occurs twice"),
         ([node(), pod(), pod()], r"\$\.items\[2\]\.metadata\.name: pod default/p1 occurs twice"),
         ([node(), pod(), budget(), budget()], "budget default/b1 occurs twice"),
@@ -166,6 +166,7 @@ def without(item: Json, *path: str) -> Json:
         ([node(), pod(terminationGracePeriodSeconds=-1)], "terminationGracePeriodSeconds: must"),
         ([node(), pod(status={"phase": "Sleeping"})], r"status\.phase: must be one of"),
         ([node(), pod(), budget(disruptionsAllowed=-1)], "disruptionsAllowed: must"),
+        ([node(), pod(), budget(observedGeneration="1")], r"status\.observedGeneration: must"),
     ],
 )
 def test_bad_objects(items: list[Any], error: str) -> None:
@@ -180,6 +181,13 @@ def test_bad_objects(items: list[Any], error: str) -> None:
         (b" \n ", "file: the file is empty"),
         (encode(node(), pod())[:-40], "file:1: not JSON: the text ends too early"),
         (b'{"kind": "List",\n"items": [{]}', "file:2: not JSON: "),
+        (encode(node(), pod()) + b"\n}", "file:2: not JSON: Expecting value"),
+        (encode(node(), pod()) + b"\n\n  and more\n", "file:3: not JSON: Expecting value"),
+        (
+            encode(node(), pod()) + b'\n{"kind": "List"',
+            "file:2: not JSON: the text ends too early",
+        ),
+        (encode(node(), pod()) + b'\n{"kind": "Li', "file:2: not JSON: the text ends too early"),
         (b'{"kind": "List", "items": {}}', r"file:\$\.items: must be a list"),
         (b'{"a": 1, "a": 2}', "file:1: the key 'a' occurs twice"),
         (b'{"items": [{"a": 1, "a": 2}]}', "file:1: the key 'a' occurs twice"),
@@ -208,6 +216,43 @@ def test_bad_files(data: bytes, error: str) -> None:
         parse(data)
 
 
+def test_errors_about_several_files_name_them() -> None:
+    empty = encode()
+    for names, shown in (("ab", "a, b"), ("abcd", "a, b, c, …")):
+        with pytest.raises(InputError, match=f"^{shown}: the snapshot holds no node"):
+            parse_snapshot([(name, empty) for name in names], "test")
+    with pytest.raises(InputError, match=r"^the snapshot holds no node"):
+        parse_snapshot([], "test")
+
+
+def test_null_is_absent() -> None:
+    plain = [node(), pod(on="n1"), budget(disruptionsAllowed=1)]
+    for absent in (None, ""):
+        named = copy.deepcopy(plain)
+        for item in named[1:]:
+            item["metadata"]["namespace"] = absent
+        assert read(*named) == read(*plain)
+    for key, part in (("generation", "metadata"), ("observedGeneration", "status")):
+        said = copy.deepcopy(plain)
+        said[2][part][key] = None
+        assert read(*said) == read(*plain)
+    for item in plain:
+        assert read(*plain, {**item, "kind": "Other", "apiVersion": None}) == read(*plain)
+    for none in ({"kind": "PodList", "items": None}, {"kind": "PodList"}):
+        assert read(*plain, none) == read(*plain)
+    low: Json = {"kind": "PriorityClass", "metadata": {"name": "low"}, "value": None}
+    assert read(node(), pod(priority=None, priorityClassName="low"), low).priority[0] == 0
+
+
+def test_pods_that_end_on_a_node_that_is_gone_are_left_out() -> None:
+    gone = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+    assert read(node(), pod("p1"), pod("p2", on="gone", meta=gone)) == read(node(), pod("p1"))
+    assert read(node(), pod("p1"), pod("p2", on="n1", meta=gone)).num_pods == 2
+    assert read(node(), pod("p1"), pod("p2", meta=gone)).num_pods == 2
+    with pytest.raises(InputError, match="holds no pod that has not finished"):
+        read(node(), pod(on="gone", meta=gone))
+
+
 def test_too_large_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yaml_values, "MAX_YAML_BYTES", 100)
     with pytest.raises(InputError, match="ask kubectl for -o json"):
@@ -232,6 +277,7 @@ def test_deep_values_end_in_an_error_or_not_at_all(depth: int) -> None:
 RICH = [
     node("n1", zone="a", spec={"taints": [{"key": "k", "effect": "NoSchedule"}]}),
     node("n2", zone="b"),
+    pod("p0", on="gone", meta={"deletionTimestamp": "2026-01-01T00:00:00Z"}),
     pod(
         "p1",
         on="n1",
@@ -240,7 +286,14 @@ RICH = [
         meta={"creationTimestamp": "2026-01-01T00:00:00Z", "annotations": {"x": "y"}},
         nodeSelector={"zone": "a"},
         tolerations=[{"key": "k", "operator": "Exists", "effect": "NoSchedule"}],
-        initContainers=[{"name": "i", "restartPolicy": "Always", "ports": [{"hostPort": 80}]}],
+        initContainers=[
+            {
+                "name": "i",
+                "restartPolicy": "Always",
+                "ports": [{"hostPort": 80}, {"containerPort": 81}],
+            }
+        ],
+        hostNetwork=True,
         overhead={"cpu": "1m"},
         resources={"requests": {"memory": "2Gi"}},
         volumes=[{"name": "v", "configMap": {"name": "c"}}],
@@ -450,6 +503,18 @@ def test_recorded_objects_of_a_real_scheduler() -> None:
     assert not cluster.running.all()
     # Pods that were made by hand have no controller; pending ones may be placed all the same.
     assert set(cluster.held) <= {"", "no controller would create it again"}
+
+
+def test_lives_of_a_controller_are_written_apart() -> None:
+    def owned(name: str, uid: str) -> Json:
+        owner = {"kind": "ReplicaSet", "name": "web", "uid": uid, "controller": True}
+        return pod(name, meta={"ownerReferences": [owner]})
+
+    for lives in ("ab", ("", "a"), ("a", "")):
+        cluster = read(node(), *(owned(f"p{k}", uid) for k, uid in enumerate(lives)))
+        assert cluster.owner.tolist() == [0, 1]
+        assert parse(dumps_snapshot(cluster)).owner.tolist() == [0, 1]
+        assert parse(dumps_snapshot(cluster)).owners == cluster.owners
 
 
 def test_what_was_read_is_written_and_read_again() -> None:

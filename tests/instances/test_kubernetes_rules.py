@@ -9,6 +9,7 @@ import pytest
 from kubernetes_objects import Json, budget, node, pod, read
 
 from cpsched.errors import InputError
+from cpsched.instances.kubernetes import dumps_snapshot, parse_snapshot
 
 HOST = "kubernetes.io/hostname"
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -143,6 +144,25 @@ def test_cordoned_and_unready_nodes() -> None:
     assert allowed(nodes, tolerations=[toleration]) == ["n1", "n3"]
 
 
+@pytest.mark.parametrize("status", ["False", "Unknown"])
+def test_pods_on_a_node_that_is_not_ready_are_held(status: str) -> None:
+    unready, leaving = node("n1"), node("n2")
+    unready["status"]["conditions"] = [{"type": "Ready", "status": status}]
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    cluster = read(
+        unready,
+        leaving,
+        pod("p1", on="n1"),
+        # No annotation makes its kubelet answer.
+        pod("p2", on="n1", meta={"annotations": {"cpsched/held": ""}}),
+        pod("p3", on="n1", meta={"annotations": {"cpsched/held": "my reason"}}),
+        pod("p4", on="n2"),
+        pod("p5"),
+    )
+    assert cluster.held == ("its node is not ready",) * 2 + ("my reason", "", "")
+    assert parse_snapshot([("x", dumps_snapshot(cluster).encode())], "") == cluster
+
+
 def term(topology: str = "zone", **more: Any) -> Json:
     return {"topologyKey": topology, "labelSelector": {"matchLabels": {"app": "a"}}, **more}
 
@@ -231,6 +251,21 @@ def test_namespaces_that_are_not_known_hold_the_pod(kind: str) -> None:
     assert not cluster.held[1]
     # A pod that might be refused near the holder is kept from it.
     assert len(cluster.conflicts) == (kind == "podAntiAffinity")
+
+
+@pytest.mark.parametrize("kind", ["podAffinity", "podAntiAffinity"])
+def test_namespaces_that_a_term_names_need_no_labels(kind: str) -> None:
+    selector = {"namespaceSelector": {"matchLabels": {"env": "prod"}}}
+    cluster = read(
+        *NODES,
+        namespace("y", env="prod"),
+        pod("p0", affinity=pod_affinity(term(namespaces=["default", "x"], **selector), kind=kind)),
+        pod("p1", labels=A, namespace="x"),
+        pod("p2", labels=A, namespace="y"),
+    )
+    assert not any(cluster.held)
+    (rule,) = cluster.conflicts or cluster.affinities
+    assert [cluster.pods[at] for at in rule.targets] == ["x/p1", "y/p2"]
 
 
 def test_affinity_needs_all_terms_at_once() -> None:
@@ -345,6 +380,27 @@ def test_host_ports(one: list[Json], two: list[Json], conflict: bool) -> None:
     ]
     assert ({0, 1} in pairs) == conflict
     assert all(rule.domain.tolist() == [0, 1, 2, 3] for rule in cluster.conflicts)
+
+
+def test_ports_in_the_network_of_the_node_are_ports_of_the_node() -> None:
+    def rules(**spec: Any) -> list[tuple[str, list[int]]]:
+        cluster = read(*NODES, pod("p1", **spec), pod("p2", containers=port(80)))
+        return [(rule.name, rule.holders.tolist()) for rule in cluster.conflicts]
+
+    def ports(**spec: Any) -> list[Json]:
+        return [{"name": "c", "ports": [{"containerPort": 80, **spec}]}]
+
+    both = [("host port 80/TCP", [0, 1])]
+    assert rules(containers=ports()) == []
+    assert rules(containers=ports(), hostNetwork=True) == both
+    assert rules(containers=ports(hostPort=0), hostNetwork=True) == both
+    assert rules(containers=ports(hostPort=81), hostNetwork=True) == []
+    assert rules(containers=ports(hostPort=80), hostNetwork=False) == both
+    # Two pods with the same containers, one in its own network.
+    cluster = read(
+        *NODES, *(pod(f"p{k}", containers=ports(), hostNetwork=k > 0) for k in range(3))
+    )
+    assert cluster.conflicts[0].holders.tolist() == [1, 2]
 
 
 def volume(kind: str) -> Json:
@@ -501,6 +557,11 @@ def test_a_pod_under_two_budgets_is_held() -> None:
     both = [budget("b1"), budget("b2", selector={"matchLabels": A})]
     cluster = read(node(), *both, pod("p1", on="n1", labels=A), pod("p2", on="n1"))
     assert cluster.held == ("under two disruption budgets, default/b1 and default/b2", "")
+    assert [rule.pods.tolist() for rule in cluster.budgets] == [[1]]
+    # Of a pod that has not started the Eviction API asks no budget.
+    starting = pod("p1", on="n1", labels=A, status={"phase": "Pending"})
+    cluster = read(node(), *both, starting, pod("p2", on="n1"))
+    assert cluster.held == ("", "")
     assert [rule.pods.tolist() for rule in cluster.budgets] == [[1]]
 
 

@@ -63,6 +63,22 @@ def test_native_errors_name_the_place(key: str, value: object, where: str) -> No
     assert str(caught.value).startswith(f"x.json:{where}: ")
 
 
+@pytest.mark.parametrize(("entry", "whose"), [("allocatable", "nodes"), ("request", "pods")])
+def test_sums_that_are_too_large_name_who_has_the_most(entry: str, whose: str) -> None:
+    root = json.loads(dumps(random_cluster(1, pods=6, nodes=3), "json"))
+    root[entry][1][0] = 2**61
+    assert parse(json.dumps(root).encode(), "x.json").num_pods == 6
+    root[entry][2][0] = 2**61 - sum(row[0] for row in root[entry][:2] + root[entry][3:]) + 2**61
+    with pytest.raises(InputError) as caught:
+        parse(json.dumps(root).encode(), "x.json")
+    most = root[whose][1]
+    reason = f"{entry} of {root['resources'][0]} adds up to {2**62}, beyond the 2^62 that fit"
+    assert reason in str(caught.value)
+    assert f"the most, {2**61}, is that of {most}" in str(caught.value)
+    root[entry][2][0] -= 1
+    assert parse(json.dumps(root).encode(), "x.json").num_pods == 6
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_native_reader_never_breaks(data: st.DataObject) -> None:

@@ -11,7 +11,7 @@ import pytest
 from random_clusters import random_cluster
 
 from cpsched.incumbent import Incumbent
-from cpsched.pods import cpsat, objective
+from cpsched.pods import cpsat, objective, offering
 from cpsched.pods.check import check
 from cpsched.pods.cpsat import solve_by_stages
 from cpsched.pods.solution import Placement
@@ -66,7 +66,7 @@ def test_placement_without_a_plan_is_forbidden(monkeypatch: pytest.MonkeyPatch) 
             return CheckReport(None, ("no executable plan",))
         return check(what, placement)
 
-    monkeypatch.setattr(cpsat, "check", strict)
+    monkeypatch.setattr(offering, "check", strict)
     incumbent = solved(cluster)
     assert incumbent.solution != refused
     assert incumbent.objective is not None

@@ -154,6 +154,12 @@ def test_reasons_name_rules() -> None:
     assert now.blocked(3) == "0 of 3 nodes: 2 affinity near, 1 insufficient gpu"
     now.remove(0)
     assert now.blocked(2) == "0 of 3 nodes: 3 affinity near"
+    # A name that says what kind of rule it is stands alone.
+    near = Affinity("affinity to app=a by zone", [0, 1, 2], [3], [1])
+    apart = Conflict("anti-affinity to app=b by zone", [0, 0, 0], [0], [1])
+    now = Occupancy(small(affinities=(near,), conflicts=(apart,)))
+    assert now.blocked(3) == "0 of 3 nodes: 2 affinity to app=a by zone, 1 insufficient gpu"
+    assert "2 anti-affinity to app=b by zone" in now.blocked(1)
 
 
 def test_the_first_pod_of_a_group_may_start_it_anywhere_the_label_is() -> None:

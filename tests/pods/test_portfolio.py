@@ -113,7 +113,7 @@ def test_values_of_aims_are_the_digits() -> None:
         stays = np.minimum(contents, pods.home).sum(axis=0)
         items = pods.packing.items
         values = [aim.value(items, contents.sum(axis=0), stays) for aim in pods.packing.aims]
-        digits = [c - v for c, v in zip(pods.constant, values, strict=True)]
+        digits = [c - u * v for c, u, v in zip(pods.constant, pods.unit, values, strict=True)]
         assert tuple(digits) == objective.values(cluster, cluster.node)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from random_clusters import random_cluster
 
+from cpsched.pods import scheduler, scores
 from cpsched.pods.instance import Affinity, Budget, Cluster, Conflict, Spread
 from cpsched.pods.occupancy import Occupancy
 from cpsched.pods.scheduler import schedule
@@ -64,34 +65,81 @@ def score(c: Cluster, node: list[int], pod: int, n: int, feasible: int) -> tuple
     return total, math.floor(same * math.log(feasible + 2) + 2 + 0.5)
 
 
+def drawn(c: Cluster, node: list[int], pod: int, n: int) -> int:
+    """Terms of pods that are somewhere and match *pod*, in whose domain node *n* is."""
+    return sum(
+        1
+        for affinity in c.affinities
+        if pod in affinity.targets
+        for holder in affinity.holders
+        for domain in affinity.domains
+        if node[holder] >= 0 and domain[node[holder]] == domain[n] >= 0
+    )
+
+
 def slow(c: Cluster) -> list[int]:
-    """The schedule, pod by pod, node by node; for pods that no rule ties to others."""
+    """The schedule, pod by pod, node by node; of rules between pods those of affinity."""
     node = c.node.tolist()
-    pending = [p for p in range(c.num_pods) if node[p] < 0 and not c.held[p]]
-    for pod in sorted(pending, key=lambda p: (-c.priority[p], p)):
-        at = np.flatnonzero(Occupancy(c, np.array(node)).feasible(pod)).tolist()
-        scores = {n: score(c, node, pod, n, len(at)) for n in at}
-        if scores:
+    queue = [p for p in range(c.num_pods) if node[p] < 0 and not c.held[p]]
+    tied = {p for a in c.affinities for p in (*a.holders.tolist(), *a.targets.tolist())}
+    while queue:
+        failed = []
+        for pod in sorted(queue, key=lambda p: (-c.priority[p], p)):
+            at = np.flatnonzero(Occupancy(c, np.array(node)).feasible(pod)).tolist()
+            if not at:
+                failed.append(pod)
+                continue
+            scores = {n: score(c, node, pod, n, len(at)) for n in at}
             low, high = min(s[1] for s in scores.values()), max(s[1] for s in scores.values())
-            spread = c.owner[pod] >= 0
-            final = {
-                n: s + (2 * (100 * (high + low - raw) // high) if spread else 0)
-                for n, (s, raw) in scores.items()
-            }
+            draw = {n: drawn(c, node, pod, n) for n in at}
+            least, most = min(draw.values()), max(draw.values())
+            final = {n: s for n, (s, _) in scores.items()}
+            for n in at:
+                if c.owner[pod] >= 0:
+                    final[n] += 2 * (100 * (high + low - scores[n][1]) // high)
+                if most > least:
+                    final[n] += 2 * int(100 * ((draw[n] - least) / (most - least)))
             node[pod] = min(at, key=lambda n: (-final[n], c.nodes[n]))
+        queue = [p for p in failed if p in tied] if len(failed) < len(queue) else []
     return node
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_equal_to_a_slow_statement_of_the_scores(seed: int) -> None:
     rng = random.Random(seed)
-    c = random_cluster(seed, nodes=5, pods=30, rules=("held", "profiles", "over"))
+    rules = ("held", "profiles", "over", "affinities")
+    c = random_cluster(seed, nodes=5, pods=30, rules=rules)
+    if seed % 2:
+        c = replace(c, node=np.full(30, -1))
     scale = np.array([rng.choice([7, 100, 333]), rng.choice([10**8, 123456789]), 1])
     names = [f"node-{k}" for k in range(5)]
     rng.shuffle(names)
     allocatable = c.allocatable * [3, 3, 4] * scale
     c = replace(c, allocatable=allocatable, request=c.request * scale, nodes=tuple(names))
     assert schedule(c).node.tolist() == slow(c)
+
+
+def test_required_affinity_of_those_who_run_draws_those_whom_it_names() -> None:
+    # Node 0 is far emptier; pod 0 on node 1 must be near pods such as 1.
+    request = [[2000, 2 * 10**10], [10, 10**7], [10, 10**7]]
+    c = cluster(request, [1, -1, -1], [[4000, 4 * 10**10]] * 3)
+    near = Affinity("near", [0, 1, -1], [0], [1])
+    assert schedule(replace(c, affinities=(near,))).node.tolist() == [1, 1, 0]
+    # A node without the label is in no domain, and who does not run draws nobody.
+    far = Affinity("near", [0, -1, -1], [0], [1])
+    assert schedule(replace(c, affinities=(far,))).node.tolist()[1] == 0
+    asked = Affinity("near", [0, 1, -1], [2], [1])
+    assert schedule(replace(c, affinities=(asked,))).node.tolist()[1:] == [0, 0]
+
+
+def test_affinity_decides_in_the_random_clusters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison with the slow statement would say little if it never did."""
+    found = [random_cluster(seed, nodes=5, pods=30, rules=("affinities",)) for seed in range(60)]
+    found = [replace(c, node=np.full(30, -1), allocatable=c.allocatable * 3) for c in found]
+    before = [schedule(c).node.tolist() for c in found]
+    monkeypatch.setattr(scores, "_AFFINITY_WEIGHT", 0)
+    after = [schedule(c).node.tolist() for c in found]
+    assert sum(old != new for old, new in zip(before, after, strict=True)) >= 5
 
 
 def test_the_emptier_node_the_balanced_one_the_first_by_name() -> None:
@@ -184,15 +232,72 @@ def test_preemption_needs_strictly_lower_priority_and_a_policy_that_lets_it() ->
     assert preempted(replace(c, held=("mirror pod", ""))) == [0, -1]
 
 
-def test_the_node_lowest_highest_victim_then_lowest_sum_then_name() -> None:
-    # Node 0 would lose priority 3, node 1 two of 2, node 2 and 3 one of 2.
+def test_the_node_lowest_highest_victim_then_lowest_sum_then_latest_start() -> None:
+    # Node 0 would lose priority 3, node 1 two of 2, node 2 and 3 one of 2, node 3 the later one.
     request = [[6, 1], [3, 1], [3, 1], [6, 1], [6, 1], [6, 1]]
     c = cluster(request, [0, 1, 1, 2, 3, -1], [[6, 9]] * 4, priority=np.array([3, 2, 2, 2, 2, 9]))
-    assert preempted(c) == [0, 1, 1, -1, 3, 2]
+    assert preempted(c) == [0, 1, 1, 2, -1, 3]
     assert preempted(replace(c, nodes=("d", "c", "b", "a"))) == [0, 1, 1, 2, -1, 3]
     # Fewer victims before lower ones, as priorities are summed shifted by 2^31.
     priority = np.array([3, -5, 2, 2, 2, 9])
-    assert preempted(replace(c, priority=priority)) == [0, 1, 1, -1, 3, 2]
+    assert preempted(replace(c, priority=priority)) == [0, 1, 1, 2, -1, 3]
+
+
+def test_of_equal_nodes_the_one_whose_victims_started_last() -> None:
+    request = [[3, 1]] * 4 + [[6, 1]]
+    c = cluster(request, [1, 0, 0, 1, -1], [[6, 9]] * 2, priority=np.array([2, 2, 2, 2, 9]))
+    c = replace(c, preempts=np.array([False, False, False, False, True]))
+    # Of the victims the earliest count: pod 0 on node 1, pod 1 on node 0.
+    assert preempted(c) == [1, -1, -1, 1, 0]
+    # Only those of the highest priority are asked: on node 0 pod 1, on node 1 pod 3.
+    lower = replace(c, priority=np.array([1, 2, 1, 2, 9]))
+    assert preempted(lower) == [-1, 0, 0, -1, 1]
+    # Pods that are bound start after those that ran, in that order: pod 0 after pod 1.
+    c = cluster([[6, 1]] * 3, [-1, 0, -1], [[6, 9]] * 2, priority=np.array([1, 1, 9]))
+    found = schedule(c, preemption=True, arrival_order=True).node.tolist()
+    assert found == [-1, 0, 1]
+
+
+def test_candidates_are_a_tenth_of_the_nodes_that_could_take_the_pod(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # On each node a victim, a less important one on each but the first: the last would be best.
+    priority = np.array([*range(40, 0, -1), 99])
+    c = cluster(
+        [[6, 1]] * 41,
+        [*range(40), -1],
+        [[6, 9]] * 40,
+        nodes=tuple(f"n{k:02}" for k in range(40)),
+        priority=priority,
+        preempts=priority == 99,
+    )
+    assert preempted(c)[40] == 39
+    monkeypatch.setattr(scheduler, "_LEAST_CANDIDATES", 1)
+    assert preempted(c)[40] == 3
+    small = np.array([[6, 9]] * 20 + [[5, 9]] * 20)
+    assert preempted(replace(c, allocatable=small))[40] == 1
+    allowed = np.array([[k < 10 for k in range(40)]])
+    assert preempted(replace(c, allowed=allowed))[40] == 0
+
+
+def test_victims_are_tried_after_all_of_their_priority_that_wait_already() -> None:
+    # Pod 0 makes way for pod 1 and comes after pod 2, which takes the room on node 1.
+    c = cluster(
+        [[6, 1], [6, 1], [5, 1]],
+        [0, -1, -1],
+        [[6, 9], [6, 9]],
+        priority=np.array([1, 9, 1]),
+        allowed=np.array([[True, True], [True, False]]),
+        profile=np.array([0, 1, 0]),
+    )
+    for by_arrival in (False, True):
+        found = schedule(c, preemption=True, arrival_order=by_arrival).node.tolist()
+        assert found == [-1, 0, 1]
+    # A victim of higher priority goes first all the same, unless pods are taken as they come.
+    c = replace(c, priority=np.array([2, 9, 1]), preempts=np.array([False, True, False]))
+    assert preempted(c) == [1, 0, -1]
+    found = schedule(c, preemption=True, arrival_order=True).node.tolist()
+    assert found == [-1, 0, 1]
 
 
 def test_victims_wait_and_find_another_place() -> None:
