@@ -152,6 +152,8 @@ def _draw_lists(axes: Axes, changes: Changes) -> None:
         _line(axes, left, 0, f"{title}: {len(pods)}", INK, bold=True)
         # "and 1 more" takes as much room as the one.
         shown = pods if len(pods) <= _MAX_NAMES + 1 else pods[:_MAX_NAMES]
+        digits = max((len(str(changes.numbers.get(pod, ""))) for pod in shown), default=0)
+        indent = max(0.022, 0.009 + 0.007 * digits) if digits else 0.0
         for row, pod in enumerate(shown, 1):
             number = changes.numbers.get(pod)
             pod_name = cluster.pods[pod]
@@ -165,7 +167,7 @@ def _draw_lists(axes: Axes, changes: Changes) -> None:
                 words = shorten(pod_name, 26)
             if number is not None:
                 _line(axes, left, row, f"{number}", color_of(changes, pod), bold=True)
-            _line(axes, left + (0.022 if number is not None else 0), row, words, INK)
+            _line(axes, left + indent, row, words, INK)
         if len(pods) > len(shown):
             _line(axes, left, _MAX_NAMES + 1, f"and {len(pods) - _MAX_NAMES} more", "#6b7280")
 

@@ -31,7 +31,7 @@ _HEADER = """\
 # (StatefulSets keep it). kube-scheduler places that one as it likes and may do so before a
 # binding below does. To steer it, one of these has to be set up first:
 #   - a scheduler extender or plug-in that accepts the planned node only;
-#   - a mutating webhook that adds a scheduling gate to pods of the owners below; then remove the
+#   - a mutating webhook that adds a scheduling gate to pods of the owners above; then remove the
 #     gate while adding a nodeSelector kubernetes.io/hostname with the planned node.
 # Bindings of re-created pods are therefore comments: put in the new name. A binding of a pod that
 # the scheduler has placed already fails with a conflict (409). A terminating pod keeps its room
