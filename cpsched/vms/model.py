@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -16,14 +17,15 @@ from cpsched.vms.constraints import CONSTRAINTS
 from cpsched.vms.objective import Goal
 from cpsched.vms.ordering import plan_or_list
 from cpsched.vms.slots import MAX_SUM, gains
+from cpsched.vms.solution import Migration, Migrations
 from cpsched.vms.variables import Variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from cpsched.arrays import IntArray
     from cpsched.formulation import Values
     from cpsched.vms.instance import VmCluster
-    from cpsched.vms.solution import Migrations
 
 #: What the model minimises: the number of all stages, or the first stage alone.
 Objective: TypeAlias = Literal["number", "stages"]
@@ -33,10 +35,9 @@ def formulate(
     cluster: VmCluster,
     *,
     objective: Objective = "number",
-    direct: bool = False,
     bounded: bool = False,
     stop: Callable[[], bool] = lambda: False,
-) -> Formulation[Migrations]:
+) -> VmFormulation:
     """Formulation of VM rescheduling, of the final state.
 
     It says what every state keeps that a plan leads to; moves and their cost are those of VMs that
@@ -54,9 +55,6 @@ def formulate(
     objective
         ``number``: the number of all stages, see ``vms.objective``; ``stages``: the first stage,
         for solving stage by stage, which has no limit of size.
-    direct
-        Leave out places of VMs with two parts that share a NUMA node with the one they have: a
-        step there needs room for both at a time, which a final state says nothing of.
     bounded
         Also say how many slots so many moves can gain: it follows, but a relaxation does not see
         it.
@@ -71,7 +69,7 @@ def formulate(
         Once *stop* says so.
     """
     model = cp_model.CpModel()
-    variables = Variables(cluster, model, stop, direct=direct)
+    variables = Variables(cluster, model, stop)
     for family in CONSTRAINTS:
         family(variables)
         if stop():
@@ -84,7 +82,7 @@ def formulate(
         model.minimize(_number(cluster, sums).expression)
     else:
         model.minimize(stages[0])
-    return Formulation(
+    return VmFormulation(
         model=model,
         decisions=tuple(
             Assign(pair) for first, end in variables.groups for pair in range(first, end)
@@ -94,6 +92,9 @@ def formulate(
         encode=lambda migrations: variables.values(migrations.end(cluster)),
         objective=_value(cluster, objective),
         features=_features(variables),
+        cluster=cluster,
+        vm=variables.vm,
+        place=variables.place,
     )
 
 
@@ -122,6 +123,24 @@ def _value(cluster: VmCluster, what: Objective) -> Callable[[Migrations], int]:
         return values_without_hops(cluster, migrations)[0]
 
     return number if what == "number" else first
+
+
+@dataclass(frozen=True)
+class VmFormulation(Formulation[Migrations]):
+    """Formulation of VM rescheduling that also says what each decision is.
+
+    vm: shape (num_decisions,); place: shape (num_decisions, 2), its NUMA nodes, the second -1 for
+    a VM with one part.
+    """
+
+    cluster: VmCluster | None = None
+    vm: IntArray = field(default_factory=lambda: np.zeros(0, np.int32))
+    place: IntArray = field(default_factory=lambda: np.zeros((0, 2), np.int32))
+
+    def migration(self, decision: int) -> Migration:
+        """What a decision does, if its VM is elsewhere."""
+        place = (numa for numa in self.place[decision].tolist() if numa >= 0)
+        return Migration(int(self.vm[decision]), tuple(place))
 
 
 class _Sum:

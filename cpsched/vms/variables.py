@@ -32,19 +32,10 @@ def fixed_usage(cluster: VmCluster) -> LongArray:
 
 
 class Places:
-    """Places that VMs may have: NUMA nodes, and pairs of NUMA nodes of one PM.
+    """Places that VMs may have: NUMA nodes, and pairs of NUMA nodes of one PM."""
 
-    Parameters
-    ----------
-    cluster
-        Whose.
-    direct
-        Leave out the places of a VM with two parts that share a NUMA node with the one it has: on
-        the way the shared node would hold it twice.
-    """
-
-    def __init__(self, cluster: VmCluster, *, direct: bool = False) -> None:
-        self.cluster, self.direct = cluster, direct
+    def __init__(self, cluster: VmCluster) -> None:
+        self.cluster = cluster
         self._room = cluster.capacity - fixed_usage(cluster)
         self._sets = {
             1: np.array([(n, -1) for n in range(cluster.num_numa)], np.int32),
@@ -75,8 +66,6 @@ class Places:
             there &= cluster.allowed[cluster.profile[vm]][cluster.numa_pm]
             self._fits[key] = there[places[:, 0]] & (there[places[:, 1]] | (places[:, 1] < 0))
         fits = self._fits[key] & (places != own).any(axis=1)
-        if self.direct and parts == 2:
-            fits &= ~np.isin(places, own).any(axis=1)
         return np.concatenate((own[None], places[fits]))
 
     def count(self) -> int:
@@ -100,12 +89,10 @@ class Variables:
         cluster: VmCluster,
         model: cp_model.CpModel,
         stop: Callable[[], bool],
-        *,
-        direct: bool = False,
     ) -> None:
         self.cluster, self.model = cluster, model
         self.fixed = fixed_usage(cluster)
-        places = Places(cluster, direct=direct)
+        places = Places(cluster)
         movable = np.flatnonzero(~cluster.is_pinned)
         found = [places.of(vm) for vm in movable.tolist()]
         sizes = np.array([len(one) for one in found], np.int64)

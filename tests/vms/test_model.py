@@ -130,24 +130,6 @@ def test_decisions_go_vm_by_vm_own_place_first() -> None:
         assert ((features >= 0) & (features <= 1)).all()
 
 
-def test_places_that_share_a_numa_node_can_be_left_out() -> None:
-    cluster = three(
-        pms=("p", "q"),
-        numa_pm=np.array([0, 0, 0, 1, 1, 1]),
-        rack=np.array([0, 1]),
-        closed=np.array([False] * 2),
-        evacuate=np.array([False] * 2),
-        active=np.array([True] * 2),
-        allowed=np.array([[True] * 2]),
-    )
-    all_, direct = formulate(cluster), formulate(cluster, direct=True)
-    # VM 4 is on NUMA nodes 4 and 5: (3, 4) and (3, 5) are gone, (0, 1) and the like stay.
-    assert len(all_.decisions) - len(direct.decisions) == 2
-    assert accepted(all_, plan((4, 3, 4))) is not None
-    assert accepted(direct, plan((4, 3, 4))) is None
-    assert accepted(direct, plan((4, 0, 1))) == accepted(all_, plan((4, 0, 1)))
-
-
 def test_cliques_cover_every_conflict_once() -> None:
     rng = random.Random(0)
     for _ in range(30):

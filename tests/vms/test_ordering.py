@@ -23,12 +23,11 @@ if TYPE_CHECKING:
     from cpsched.vms.instance import VmCluster
 
 
-@pytest.mark.parametrize("block", range(3))
-def test_every_reachable_state_gets_its_best_plan(block: int) -> None:
+def test_every_reachable_state_gets_its_best_plan() -> None:
     hops = states = 0
-    for seed in range(1000 + 40 * block, 1040 + 40 * block):
+    for seed in range(1000, 1090):
         cluster = small(random.Random(seed), max_moves=3)
-        if len(steps(cluster)) > 24:
+        if len(steps(cluster)) > 36:
             continue
         _, reached = best_plan(cluster, 3)
         for end, plan in reached.items():
@@ -39,7 +38,7 @@ def test_every_reachable_state_gets_its_best_plan(block: int) -> None:
             assert np.array_equal(found.plan.end(cluster), numa)
             states += 1
             hops += len(found.plan.moves) > int((numa != cluster.numa).any(axis=1).sum())
-    assert states > 500
+    assert states > 1000
     assert hops > 5
 
 
