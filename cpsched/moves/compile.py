@@ -183,6 +183,7 @@ class _Compiler:
             at.ROW_BITS: _add(static, row_bits),
             at.DOMAINS: _add(static, [row.domain for row in reading.rows]),
             **self._stairs(static, reading),
+            at.ROW_REACH: static.add(self._reach(reading, literals)),
             at.SCALE: max(
                 1, int(np.abs(costs).max(initial=0)), *(stair.weight for stair in reading.stairs)
             ),
@@ -210,6 +211,41 @@ class _Compiler:
             if stair.steps
         )
         return static.array(header), state.array({at.VIOLATED: violated, at.STAIR_COST: cost})
+
+    def _reach(self, reading: Reading, literals: Sequence[Sequence[int]]) -> list[int]:
+        """What one change of a decision can add to each row at most; 0 if that is not known.
+
+        Of an item of which a row lets one literal be true, one is left and one chosen.
+        """
+        singles: set[int] = set()
+        at_most_one = [
+            row.activity.terms
+            for row in reading.rows
+            if not row.guard.terms
+            and row.activity.constant == 0
+            and row.domain[-1] == 1
+            and set(row.activity.terms.values()) == {1}
+        ]
+        rows_of: dict[int, list[int]] = {}
+        for number, terms in enumerate(at_most_one):
+            for v in terms:
+                rows_of.setdefault(v, []).append(number)
+        for group in literals:
+            if min(group) >= 0 and any(
+                all(ref in at_most_one[number] for ref in group)
+                for number in rows_of.get(group[0], ())
+            ):
+                singles.update(group)
+        stairs = {step.row for stair in reading.stairs for step in stair.steps}
+        return [
+            0
+            if number in stairs
+            or row.guard.terms
+            or len(row.domain) != 2
+            or not singles.issuperset(row.activity.terms)
+            else 2 * max(map(abs, row.activity.terms.values()), default=0)
+            for number, row in enumerate(reading.rows)
+        ]
 
     def _stairs(self, static: Sections, reading: Reading) -> dict[int, int]:
         """Sections of the stairs, by place in the header."""

@@ -25,6 +25,7 @@ from cpsched.moves.layout import (
     REJECTS,
     ROW_BITS,
     ROW_PEERS,
+    ROW_REACH,
     STAIR_COST,
     STAIRS,
     STALE,
@@ -279,6 +280,14 @@ def spread(S: Ints, T: Ints, row: Int) -> None:
             T[S[T_STALE_DECISION] + S[m]] = 1
 
 
+@part(OK(I8, INT, INT))
+def is_slack(S: Ints, row: Int, activity: Int) -> Int:
+    """Whether no change of one decision could violate *row* with this *activity*."""
+    reach = S[S[ROW_REACH] + row]
+    ptr = S[S[DOMAINS] + row]
+    return reach > 0 and S[ptr] + reach <= activity <= S[ptr + 1] - reach
+
+
 @kernel(INT(ARRAY, ARRAY, INT))
 def take(static: Ints, state: Ints, d: Int) -> Int:
     """Put decision *d* in force and look at what that changed; returns the rows now violated.
@@ -311,10 +320,10 @@ def take(static: Ints, state: Ints, d: Int) -> Int:
     for k in range(T[TOUCHED]):
         row = T[S[T_TOUCHED_LIST] + k]
         T[S[T_TOUCHED] + row] = 0
-        if (
-            T[S[T_OLD] + 2 * row] != T[S[T_ACTIVITY] + row]
-            or T[S[T_OLD] + 2 * row + 1] != T[S[T_GUARD] + row]
-        ):
+        old, now = T[S[T_OLD] + 2 * row], T[S[T_ACTIVITY] + row]
+        if is_slack(S, row, old) and is_slack(S, row, now):
+            continue
+        if old != now or T[S[T_OLD] + 2 * row + 1] != T[S[T_GUARD] + row]:
             spread(S, T, row)
             peers = S[ROW_PEERS] + row
             for m in range(S[peers], S[peers + 1]):
