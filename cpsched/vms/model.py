@@ -154,11 +154,9 @@ class _Sum:
     @property
     def expression(self) -> cp_model.LinearExprT:
         """As CP-SAT has it."""
-        return (
-            cp_model.LinearExpr.weighted_sum(self.variables, self.weights) + self.constant
-            if self.variables
-            else cp_model.LinearExpr.sum([]) + self.constant
-        )
+        if not self.variables:
+            return self.constant
+        return cp_model.LinearExpr.weighted_sum(self.variables, self.weights) + self.constant
 
 
 def _stages(v: Variables) -> list[_Sum]:
