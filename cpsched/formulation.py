@@ -92,7 +92,7 @@ class Formulation(Generic[SolutionT]):
     features: npt.NDArray[np.float32] | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Copies of what reads it, such as environments, share it: expressions cannot be copied."""
+        """Copies of what reads it, such as environments, share it: a model has no deep copy."""
         return self
 
     @property
