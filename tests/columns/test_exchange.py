@@ -125,7 +125,7 @@ def test_stages_against_every_combination(make, seed: int) -> None:  # type: ign
     problem: Exchange = make(seed, classes=2)
     problem.number = np.ones(2, dtype=np.int64)
     best = None
-    for pair in itertools.product(*(allowed(problem, c) for c in range(2))):
+    for pair in itertools.product(*(allowed(problem, c, 1) for c in range(2))):
         if problem.reaches([(change, 1) for change in pair], []):
             values = tuple(int(v) for v in np.sum([change.values for change in pair], axis=0))
             best = max(best or values, values)
@@ -137,7 +137,7 @@ def test_stages_against_every_combination(make, seed: int) -> None:  # type: ign
         assert stage.generate(time.perf_counter() + 10)
         assert stage.bound is not None
         assert stage.bound >= best[aim], "a bound is one"
-        for change in (change for c in range(2) for change in allowed(problem, c)):
+        for change in (change for c in range(2) for change in allowed(problem, c, 1)):
             pool.add(change)
         chosen = stage.choose(pool.changes, time.perf_counter() + 10)
         assert chosen is not None
