@@ -19,6 +19,25 @@ if TYPE_CHECKING:
 _MODULES = {"jobshop": "cpsched.jobshop.family", "pods": "cpsched.pods.family"}
 
 
+class Earlier(Protocol):
+    """An answer to an earlier state of an instance, held against its state now.
+
+    changes: what differs, in sentences; total: number of steps that it states.
+    """
+
+    changes: tuple[str, ...]
+
+    @property
+    def total(self) -> int:
+        """Number of steps."""
+
+    def stale(self) -> list[str]:
+        """One sentence for each step that can no longer be done, and why."""
+
+    def salvage(self) -> tuple[Any, list[str]]:
+        """A feasible solution with what still applies, and what was dropped, in sentences."""
+
+
 class Family(Protocol):
     """What solving, checking and reports ask of a family; a module, cheap to import.
 
@@ -26,7 +45,10 @@ class Family(Protocol):
     the solution in CSV; OBJECTIVE: name of the objective; TABLE_COLUMNS: columns of ``cells``;
     SOLUTION: name of a solution; PLOT: ``module:function`` that draws (instance, result), and
     PICTURE what it draws; COMMANDS: ``module:function`` that writes shell commands for
-    (instance, solution), empty if there are none.
+    (instance, solution), empty if there are none; NAMED: whether an instance's name says which
+    one it is, and not only from which file it came; SETTINGS: names of ``with_setting``;
+    GAP: whether (objective - bound) / objective says how good a solution is; MEASURES: names of
+    ``measures``.
     """
 
     INSTANCE: type
@@ -38,6 +60,10 @@ class Family(Protocol):
     PLOT: str
     PICTURE: str
     COMMANDS: str
+    NAMED: bool
+    SETTINGS: tuple[str, ...]
+    GAP: bool
+    MEASURES: tuple[str, ...]
 
     def obstacle(self, method: str, instance: Any) -> str:
         """What keeps *method* from solving *instance*; empty if nothing."""
@@ -82,8 +108,23 @@ class Family(Protocol):
     def denied(self, instance: Any, solution: Any, stated: dict[str, Any]) -> list[str]:
         """What a result file says beside the solution and is not so, in sentences."""
 
+    def with_setting(self, instance: Any, name: str, value: int | bool) -> Any:
+        """*instance* with another value of one of ``SETTINGS``; InputError if not allowed."""
+
+    def as_stated(self, instance: Any, stated: dict[str, Any]) -> Any:
+        """*instance* under the settings that a result file says it was made with."""
+
+    def earlier(self, instance: Any, stated: dict[str, Any]) -> Earlier | None:
+        """What a result file states, if it answers an earlier state of *instance*, else None."""
+
     def after(self, instance: Any, result: Result[Any]) -> list[str]:
         """Lines that follow the summary, such as the steps of a plan."""
+
+    def measures(self, instance: Any, result: Result[Any]) -> dict[str, float]:
+        """What a benchmark averages beside objective and gap: a number for each of ``MEASURES``.
+
+        The result has a solution.
+        """
 
     def cells(self, instance: Any, result: Result[Any]) -> list[str]:
         """Cells of a table's row, one for each of ``TABLE_COLUMNS``."""

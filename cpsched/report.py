@@ -58,7 +58,7 @@ def record(instance: Any, result: Result[Any], *, keep_solution: bool = True) ->
         "status": result.status.value,
         "objective": result.objective,
         "bound": result.bound,
-        "gap": result.gap,
+        "gap": result.gap if families.get(result.family).GAP else None,
         "wall_time_s": round(result.wall_time, 6),
         "setup_time_s": round(result.setup_time, 6),
         "seed": result.seed,

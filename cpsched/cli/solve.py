@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import sys
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +14,15 @@ import typer
 from cpsched import families, report
 from cpsched.cli.files import OutputFile, emit
 from cpsched.cli.interrupt import stop_on_signal
-from cpsched.cli.sources import STDIN, best_known, expand, read_bytes, read_instances
+from cpsched.cli.policy import (
+    BudgetCost,
+    EvictCost,
+    GraceUnit,
+    MoveCost,
+    NeverMoves,
+    adjusted,
+)
+from cpsched.cli.sources import STDIN, best_known, expand, read_instances
 from cpsched.cli.tables import print_table
 from cpsched.errors import CpschedError, InputError
 from cpsched.protocols import Limits, available_cores
@@ -109,6 +117,11 @@ def solve(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress; only the result and errors.")
     ] = False,
+    move_cost: MoveCost = None,
+    evict_cost: EvictCost = None,
+    grace_unit: GraceUnit = None,
+    budget_cost: BudgetCost = None,
+    never_moves: NeverMoves = None,
 ) -> None:
     """Find the best schedule or placement within a time limit, and prove what can be proven.
 
@@ -149,6 +162,13 @@ def solve(
         plot=plot,
         hint=hint,
         number=number,
+        settings={
+            "move": move_cost,
+            "evict": evict_cost,
+            "grace_unit": grace_unit,
+            "budget": budget_cost,
+            "never_moves": never_moves,
+        },
     )
     if output_style is Format.KUBECTL:
         task.require_commands()
@@ -165,6 +185,7 @@ class Task:
     method: str
     results: OutputFile | None
     picture: OutputFile | None
+    remarks: list[str]
 
     @classmethod
     def prepare(
@@ -178,6 +199,7 @@ class Task:
         plot: str | None,
         hint: str | None,
         number: int | None = None,
+        settings: Mapping[str, int | bool | None] | None = None,
     ) -> Task:
         """Read all inputs and check all outputs; InputError for what cannot be used."""
         from cpsched import solving
@@ -201,6 +223,7 @@ class Task:
             if not 1 <= number <= len(instances):
                 raise InputError(f"--scenario must be in 1..{len(instances)}, not {number}")
             instances = [instances[number - 1]]
+        instances = [adjusted(instance, settings or {}) for instance in instances]
         if picture is not None and len(instances) > 1:
             raise InputError(f"--plot draws one instance, {len(instances)} are given")
         if results is not None:
@@ -210,12 +233,14 @@ class Task:
         for instance in instances:
             solving.check_supported(method, instance)
         hints: list[Any] = [None] * len(instances)
+        remarks: list[str] = []
         if hint is not None:
-            from cpsched.instances.solutions import MAX_BYTES
+            from cpsched.cli.hints import read_hints
 
-            data, name = read_bytes(hint, MAX_BYTES)
-            hints = [_read_hint(data, name, instance) for instance in instances]
-        return cls(instances, hints, limits, method, results, picture)
+            read = read_hints(hint, instances)
+            hints = [solution for solution, _ in read]
+            remarks = [line for _, lines in read for line in lines]
+        return cls(instances, hints, limits, method, results, picture, remarks)
 
     def require_commands(self) -> None:
         """InputError if the answer to an instance cannot be printed as commands."""
@@ -238,24 +263,13 @@ def _reject_equal_names(instances: Sequence[Instance], sources: Sequence[str]) -
         seen[instance.name] = source
 
 
-def _read_hint(data: bytes, source: str, instance: Instance) -> Any:
-    from cpsched.checking import check
-    from cpsched.instances.solutions import parse_solution
-
-    schedule = parse_solution(data, source, instance)
-    verdict = check(instance, schedule)
-    if not verdict.ok:
-        raise InputError(
-            f"the hint breaks a rule of {instance.name}: {verdict.violations[0]}", source=source
-        )
-    return schedule
-
-
 def run(task: Task, style: Format, *, quiet: bool) -> int:
     """Solve, print, write; return the exit code."""
     from rich.console import Console
 
     notes = Console(stderr=True, quiet=quiet, highlight=False)
+    for line in task.remarks:
+        notes.print(line, markup=False, soft_wrap=True)
     entries: list[report.Entry] = []
     unsaved: dict[OutputFile, str] = {}
     with stop_on_signal() as stop:
