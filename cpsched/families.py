@@ -45,10 +45,10 @@ class Family(Protocol):
     the solution in CSV; OBJECTIVE: name of the objective; TABLE_COLUMNS: columns of ``cells``;
     SOLUTION: name of a solution; PLOT: ``module:function`` that draws (instance, result), and
     PICTURE what it draws; COMMANDS: ``module:function`` that writes shell commands for
-    (instance, solution), empty if there are none; NAMED: whether an instance's name says which
-    one it is, and not only from which file it came; SETTINGS: names of ``with_setting``;
-    GAP: whether (objective - bound) / objective says how good a solution is; MEASURES: names of
-    ``measures``.
+    (instance, result with a solution), empty if there are none; NAMED: whether an instance's name
+    says which one it is, and not only from which file it came; SETTINGS: names of
+    ``with_setting``; GAP: whether (objective - bound) / objective says how good a solution is;
+    MEASURES: names of ``measures``.
     """
 
     INSTANCE: type

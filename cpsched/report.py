@@ -131,8 +131,13 @@ def shape(instance: Any) -> str:
     return families.of(instance).shape(instance)
 
 
-def summary(entry: Entry, *, interrupted: bool = False) -> str:
-    """A short readable account of one result, newline at the end."""
+def summary(
+    entry: Entry, *, interrupted: bool = False, files: Iterable[tuple[str, str]] = ()
+) -> str:
+    """A short readable account of one result, newline at the end.
+
+    files: label and text of lines about files, to stand above what follows the summary.
+    """
     result, family = entry.result, families.of(entry.instance)
     lines = [f"{result.instance}: {family.shape(entry.instance)}"]
 
@@ -145,6 +150,8 @@ def summary(entry: Entry, *, interrupted: bool = False) -> str:
     setup = f", after {result.setup_time:.1f} s of set-up" if result.setup_time >= 0.05 else ""
     say("time", f"{result.wall_time:.2f} s{setup}")
     say("method", f"{result.method}, seed {result.seed}")
+    for label, text in files:
+        say(label, text)
     lines += family.after(entry.instance, result)
     return "\n".join(lines) + "\n"
 

@@ -54,6 +54,11 @@ _WRITERS: Final[dict[str, dict[str, Callable[[Any], str]]]] = {
 }
 
 
+def default_format(instance: Instance) -> str:
+    """The format that every instance of the family of *instance* can be written in."""
+    return "json" if instance.family == "pods" else "jsplib"
+
+
 def dumps(instance: Instance, output_format: str) -> str:
     """Text of *instance* in one of ``ALL_FORMATS``.
 

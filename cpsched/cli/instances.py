@@ -121,12 +121,13 @@ def show(
 def export(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE", show_default=False)],
     output_format: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="FORMAT",
             help="jsplib, taillard, fjs or json; clusters: json, scenario or kubernetes.",
+            show_default="jsplib; clusters: json",
         ),
-    ] = "jsplib",
+    ] = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE", show_default="stdout")
     ] = None,
@@ -147,13 +148,13 @@ def export(
     cpsched instances export cluster.json --output-format json
     """
     from cpsched import instances
+    from cpsched.instances.writing import default_format
 
-    check_format(output_format, "output format")
+    if output_format is not None:
+        check_format(output_format, "output format")
     target = None if output is None else OutputFile(output, inputs=expand([name]))
-    emit(
-        instances.dumps(pick(read_instances([name], input_format), number, name), output_format),
-        target,
-    )
+    instance = pick(read_instances([name], input_format), number, name)
+    emit(instances.dumps(instance, output_format or default_format(instance)), target)
 
 
 def _amounts(cluster: Cluster) -> list[tuple[str, str]]:

@@ -88,8 +88,9 @@ class LiveLine:
         family = self._family
         gap = ""
         if family.GAP:
-            known = point.objective is not None and point.bound is not None
-            share = (point.objective - point.bound) / max(1, point.objective) if known else None
+            share = None
+            if point.objective is not None and point.bound is not None:
+                share = (point.objective - point.bound) / max(1, point.objective)
             gap = f"  gap {report.percent(share)}"
         return (
             f"{self._label}  {family.OBJECTIVE} "

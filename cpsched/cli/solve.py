@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import enum
-import sys
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +12,7 @@ import typer
 from cpsched import families, report
 from cpsched.cli.files import OutputFile, emit
 from cpsched.cli.interrupt import stop_on_signal
+from cpsched.cli.outcome import Format, explain, print_text, printed, save
 from cpsched.cli.policy import (
     BudgetCost,
     EvictCost,
@@ -23,24 +22,14 @@ from cpsched.cli.policy import (
     adjusted,
 )
 from cpsched.cli.sources import STDIN, best_known, expand, read_instances
-from cpsched.cli.tables import print_table
-from cpsched.errors import CpschedError, InputError
+from cpsched.errors import InputError
 from cpsched.protocols import Limits, available_cores
-from cpsched.result import Status
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from cpsched.protocols import Instance
     from cpsched.result import Result
-
-
-class Format(enum.StrEnum):
-    """What is printed on stdout."""
-
-    TEXT = "text"
-    JSON = "json"
-    KUBECTL = "kubectl"
 
 
 def register(app: typer.Typer) -> None:
@@ -143,15 +132,17 @@ def solve(
 
       cpsched solve cluster.json -f kubectl > plan.sh       the plan as commands, to read first
 
+      cpsched solve now.json --hint plan.json               from a plan for an earlier snapshot
+
       cpsched solve scenarios.jsonl --scenario 3            one of many in a file
 
     The files of a Kubernetes snapshot together are one cluster. Nothing here talks to a cluster.
 
-    Ctrl-C (or SIGTERM) ends with the best found so far; a second one aborts. Every schedule and
-    placement has passed the check against the instance; a placement has a plan that leads there.
-    In JSON, each instance is one object on one line. Exit code: 0 if every instance has a
-    solution, 1 if one has none (also: was not started, or a result could not be written), 2 for
-    bad input.
+    Ctrl-C (or SIGTERM) ends with the best found so far; a second one aborts (exit code 130).
+    Every schedule and placement has passed the check against the instance; a placement has a
+    plan that leads there. In JSON, each instance is one object on one line. Exit code: 0 if every
+    instance has a solution, 1 if one has none (also: was not started, or a result could not be
+    written), 2 for bad input.
     """
     task = Task.prepare(
         sources=sources,
@@ -277,22 +268,13 @@ def run(task: Task, style: Format, *, quiet: bool) -> int:
             entries.append(entry)
             try:
                 if style is not Format.TEXT:
-                    emit(_printed(entry, style), None)
+                    emit(printed(entry, style), None)
             finally:  # the reader of a pipe may go, the file is still wanted
-                unsaved = _save(task, entries)
+                unsaved = save(task, entries)
         interrupted = stop.is_set()
     if style is Format.TEXT:
-        _print_text(task, entries, unsaved, interrupted=interrupted)
-    return _explain(task, entries, list(unsaved.values()))
-
-
-def _printed(entry: report.Entry, style: Format) -> str:
-    if style is Format.JSON:
-        return report.json_line(report.record(entry.instance, entry.result))
-    if entry.result.solution is None:
-        return ""
-    commands = families.function(families.of(entry.instance).COMMANDS)
-    return str(commands(entry.instance, entry.result.solution))
+        print_text(task, entries, unsaved, interrupted=interrupted)
+    return explain(task, entries, list(unsaved.values()))
 
 
 def _solve_all(task: Task, stop: threading.Event, notes: Console) -> Iterator[report.Entry]:
@@ -333,84 +315,3 @@ def _solve_all(task: Task, stop: threading.Event, notes: Console) -> Iterator[re
                 soft_wrap=True,
             )
         yield report.Entry(instance, result, best_known(instance))
-
-
-def _save(task: Task, entries: Sequence[report.Entry]) -> dict[OutputFile, str]:
-    """Bring the output files up to date, so that nothing is lost in a long list.
-
-    Returns the files that could not be written and why: a solve of hours must not end without
-    its result because a disk is full.
-    """
-    failed: dict[OutputFile, str] = {}
-    for file, content in ((task.results, _results), (task.picture, _picture)):
-        if file is None or (file is task.picture and entries[0].result.solution is None):
-            continue
-        try:
-            file.write(content(file, entries))
-        except CpschedError as error:
-            failed[file] = " ".join(str(error).split())  # a back end may speak in paragraphs
-        except MemoryError:
-            failed[file] = f"{file.path}: out of memory"
-    return failed
-
-
-def _results(file: OutputFile, entries: Sequence[report.Entry]) -> str:
-    if file.suffix == ".csv":
-        rows = [report.csv_rows(entry.instance, entry.result) for entry in entries]
-        return report.csv_header(entries[0].result.family) + "".join(rows)
-    return "".join(report.json_line(report.record(e.instance, e.result)) for e in entries)
-
-
-def _picture(file: OutputFile, entries: Sequence[report.Entry]) -> bytes:
-    from cpsched import plot
-
-    instance, result = entries[0].instance, entries[0].result
-    figure = families.function(families.of(instance).PLOT)(instance, result)
-    return plot.render(figure, file.suffix.removeprefix("."))
-
-
-def _print_text(
-    task: Task,
-    entries: Sequence[report.Entry],
-    unsaved: Collection[OutputFile],
-    *,
-    interrupted: bool,
-) -> None:
-    if len(entries) > 1:
-        for table in report.tables(entries):
-            print_table(table)
-    for entry in entries if len(entries) == 1 else ():
-        emit(report.summary(entry, interrupted=interrupted), None)
-    for label, file in (("written", task.results), ("picture", task.picture)):
-        solved = any(entry.result.solution is not None for entry in entries)
-        expected = file is not None and entries and (solved or file is task.results)
-        if file is not None and expected and file not in unsaved:
-            emit(f"  {label:<12}{file.path}\n", None)
-    if task.picture is None and len(entries) == 1 and entries[0].result.solution is not None:
-        picture = families.of(entries[0].instance).PICTURE
-        emit(f"  picture     add --plot FILE.png for a {picture}\n", None)
-
-
-def _explain(task: Task, entries: Sequence[report.Entry], unsaved: Sequence[str]) -> int:
-    """The exit code; what went wrong on stderr, one line."""
-    missing = [entry.result for entry in entries if entry.result.solution is None]
-    left = len(task.instances) - len(entries)
-    reasons = []
-    if len(missing) == 1:
-        result = missing[0]
-        proven = result.status is Status.INFEASIBLE
-        reasons.append(
-            f"{result.instance}: " + ("no solution exists" if proven else "no solution was found")
-        )
-        if result.reason:
-            reasons.append(result.reason)
-    elif missing:
-        names = ", ".join(result.instance for result in missing[:5])
-        reasons.append(f"{len(missing)} instances without a solution: {names}")
-    if left:
-        reasons.append(f"interrupted, {left} of {len(task.instances)} instances not started")
-    reasons.extend(unsaved)
-    if reasons:
-        print("error: " + "; ".join(reasons), file=sys.stderr)
-        return 1
-    return 0

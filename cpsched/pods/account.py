@@ -73,11 +73,29 @@ def plan_of(cluster: Cluster, placement: Placement) -> Plan:
     return make_plan(cluster, placement)
 
 
-def commands(cluster: Cluster, placement: Placement) -> str:
-    """The plan that leads to *placement* as shell commands."""
+def commands(cluster: Cluster, result: Result[Placement]) -> str:
+    """The plan that leads to the placement of *result*, which has one, as shell commands."""
     from cpsched.pods.commands import kubectl
 
-    return kubectl(cluster, plan_of(cluster, placement))
+    if result.solution is None:
+        raise ValueError(f"{result.instance}: there is no placement to carry out")
+    return kubectl(cluster, plan_of(cluster, result.solution), proof=proof(cluster, result))
+
+
+def proof(cluster: Cluster, result: Result[Placement]) -> str:
+    """What is proven of the placement of *result*, in a sentence."""
+    if result.solution is None:
+        return "there is no placement"
+    rows = stage_rows(cluster, result.solution, result.bound)
+    places = [row for row in rows if row.stage.goal is Goal.UNPLACED]
+    if all(row.proven for row in rows):
+        return "optimal: proven that no more pods can be placed, and none of these cheaper"
+    if all(row.proven for row in places):
+        return "proven that no more pods can be placed; not proven that it is the cheapest way"
+    known = sum(row.proven for row in places)
+    if not known:
+        return "not proven: more pods might be placed"
+    return f"not proven beyond the highest {known} of {len(places)} priorities"
 
 
 def record(cluster: Cluster, placement: Placement, bound: int | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cpsched.pods.check import check
@@ -168,22 +169,20 @@ class Earlier:
             return f"the pod runs on {self.cluster.nodes[at]} now" if at >= 0 else "it is pending"
         return replay.attempt(step.action, pod, node)
 
-    def _new(self, owner: str) -> list[int]:
-        """Pods of *owner* that the answer does not know, in order of arrival."""
-        if not owner or owner not in self.cluster.owners:
-            return []
-        number = self.cluster.owners.index(owner)
-        return [
-            pod
-            for pod, own in enumerate(self.cluster.owner.tolist())
-            if own == number and self.cluster.pods[pod] not in self.placements
-        ]
+    @cached_property
+    def _new(self) -> dict[str, list[int]]:
+        """For each owner its pods that the answer does not know, in order of arrival."""
+        found: dict[str, list[int]] = {}
+        for pod, owner in enumerate(self.cluster.owner.tolist()):
+            if owner >= 0 and self.cluster.pods[pod] not in self.placements:
+                found.setdefault(self.cluster.owners[owner], []).append(pod)
+        return found
 
     def _successors(self, step: StatedStep, replay: Replay) -> str:
         names = (*self.cluster.nodes, "")
         new = [
             f"{self.cluster.pods[pod]} ({names[replay.node[pod]] or 'pending'})"
-            for pod in self._new(step.owner)
+            for pod in self._new.get(step.owner, ())
         ]
         return f"; {step.owner} has since made {_list(new)}" if new else ""
 
@@ -237,7 +236,7 @@ class Earlier:
             elif step.action is Action.BIND:
                 heirs = [
                     pod
-                    for pod in self._new(step.owner)
+                    for pod in self._new.get(step.owner, ())
                     if pod not in taken and not self.cluster.running[pod]
                 ]
                 if heirs:

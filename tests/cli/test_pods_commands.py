@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+
 SNAPSHOT = {
     "apiVersion": "v1",
     "kind": "List",
@@ -177,6 +178,10 @@ def test_a_plan_for_an_earlier_snapshot(cli: Callable[..., Any], tmp_path: Path)
     assert again.exit_code == 0
     assert "hint: made for an earlier state of tuesday: 1 pod came since" in again.stderr
     assert "hint: dropped evict default/a, node n1: the pod runs on n2 now" in again.stderr
+    output = tmp_path / "again.json"
+    cli("solve", new, "-m", "best-fit", "-t", 1, "--hint", plan, "-o", output)
+    assert json.loads(output.read_text())["trace"][0]["source"] == "hint"
+    assert json.loads(output.read_text())["solution"]["placements"]["default/big"] == "n1"
     assert "hint" not in cli("solve", new, "-m", "search", "-t", 1, "--hint", plan, "-q").stderr
 
 
@@ -341,3 +346,22 @@ def test_bench_makes_a_table_for_each_family(
     assert done.stdout.count("seconds") == 2
     assert "gap to best" in done.stdout
     assert "evicted" in done.stdout
+
+
+def test_a_cluster_is_exported_in_a_format_that_holds_it(
+    cli: Callable[..., Any], cluster_file: Path
+) -> None:
+    done = cli("instances", "export", cluster_file)
+    assert done.exit_code == 0
+    (again,) = instances.gather([("cluster.json", done.stdout.encode())])
+    assert again == instances.read(cluster_file)
+
+
+def test_lines_about_files_stand_above_the_plan(cli: Callable[..., Any], tmp_path: Path) -> None:
+    path, output = tmp_path / "cluster.json", tmp_path / "out.json"
+    path.write_text(json.dumps(SNAPSHOT))
+    text = cli("solve", path, "-m", "best-fit", "-o", output).stdout
+    lines = text.splitlines()
+    assert f"  written     {output}" in lines
+    assert text.index("  picture     add --plot") < text.index("\nplan:")
+    assert lines[-1].startswith("  1  bind default/web on n1")

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from random_clusters import random_cluster
 
+import cpsched
 from cpsched import report
 from cpsched.jobshop.family import csv_rows
 from cpsched.jobshop.solution import Schedule
@@ -86,12 +88,14 @@ def conforms(value: object, schema: dict[str, object], path: str = "$") -> list[
         "integer": int,
         "number": (int, float),
         "null": type(None),
+        "boolean": bool,
     }
     allowed = schema.get("type", [])
     allowed = [allowed] if isinstance(allowed, str) else allowed
     wrong = []
     if allowed and not any(
-        isinstance(value, types[name]) and not isinstance(value, bool) for name in allowed
+        isinstance(value, types[name]) and (name == "boolean" or not isinstance(value, bool))
+        for name in allowed
     ):
         wrong.append(f"{path}: {value!r} is not {allowed}")
     if "const" in schema and value != schema["const"]:
@@ -124,6 +128,17 @@ def test_record_conforms_to_the_published_schema(
     schema = json.loads(SCHEMA.read_text())
     assert list(record) == KEYS == schema["required"] == list(schema["properties"])
     assert conforms(record, schema) == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_records_of_pods_conform_to_it_with_every_key(seed: int) -> None:
+    cluster = random_cluster(seed, pods=9)
+    result = cpsched.solve(cluster, method="cpsat", time_limit=2, workers=1)
+    record = json.loads(report.json_line(report.record(cluster, result)))
+    schema = json.loads(SCHEMA.read_text())
+    assert conforms(record, schema) == []
+    allowed = schema["properties"]["solution"]["properties"].keys()
+    assert record["solution"].keys() == allowed - {"operations"}
 
 
 def test_the_schema_refuses_a_wrong_record(tiny: JobShop, solved: Result[Schedule]) -> None:
