@@ -56,7 +56,7 @@ _WRITERS: Final[dict[str, dict[str, Callable[[Any], str]]]] = {
 
 def default_format(instance: Instance) -> str:
     """The format that every instance of the family of *instance* can be written in."""
-    return "json" if instance.family == "pods" else "jsplib"
+    return "jsplib" if instance.family == "jobshop" else "json"
 
 
 def dumps(instance: Instance, output_format: str) -> str:

@@ -19,18 +19,28 @@ if TYPE_CHECKING:
 
 
 def simple_bound(cluster: VmCluster) -> int:
-    """Bound of the objective: no migration gains more than its VM can, alone."""
-    low = []
+    """Bound of the objective: no migration gains more than its VM can, alone.
+
+    Stages after the first are bounded for plans that reach the bound of those before: all other
+    plans are worse anyway.
+    """
+    low: list[int] = []
+    moves = int(cluster.evacuate[cluster.pm].sum())
     for stage in objective.stages(cluster):
         if stage.goal is Goal.FRAGMENTS:
-            least = max(0, stage.worst - _now(cluster) - int(_gains(cluster).sum()))
+            low.append(max(0, stage.worst - _now(cluster) - int(_gains(cluster).sum())))
+            moves = max(moves, _moves_for(cluster, stage.worst - low[0] - _now(cluster)))
         elif stage.goal is Goal.OCCUPIED:
-            least = _occupied(cluster)
+            count = _cheap_to_empty(cluster)
+            emptied = int((np.cumsum(count) <= objective.move_limit(cluster)).sum())
+            used = len(np.unique(cluster.pm))
+            low.append(max(used - emptied, int(used > 0)))
+            moves = max(moves, int(count[: used - low[0]].sum()))
         elif stage.goal is Goal.MOVES:
-            least = max(_moves_to_goal(cluster), int(cluster.evacuate[cluster.pm].sum()))
+            moves = max(moves, _moves_to_goal(cluster))
+            low.append(moves)
         else:
-            least = 0
-        low.append(least)
+            low.append(int(np.sort(cluster.move_cost[~cluster.is_pinned])[:moves].sum()))
     return objective.number(cluster, low)
 
 
@@ -110,13 +120,17 @@ def _gains(cluster: VmCluster) -> LongArray:
     return np.sort(found)[::-1][: objective.move_limit(cluster)]
 
 
-def _occupied(cluster: VmCluster) -> int:
-    """PMs that stay in use: to empty one, all its VMs must move."""
+def _moves_for(cluster: VmCluster, gain: int) -> int:
+    """Fewest migrations that could gain as much."""
+    reach = np.concatenate(([0], np.cumsum(_gains(cluster))))
+    return int(np.searchsorted(reach, gain))
+
+
+def _cheap_to_empty(cluster: VmCluster) -> LongArray:
+    """VMs of each PM that could be emptied, ascending: all of them must move."""
     count = np.bincount(cluster.pm, minlength=cluster.num_pms)
     stuck = np.bincount(cluster.pm[cluster.is_pinned], minlength=cluster.num_pms) > 0
-    cheap = np.sort(count[~stuck & (count > 0)])
-    emptied = int((np.cumsum(cheap) <= objective.move_limit(cluster)).sum())
-    return max(int((count > 0).sum()) - emptied, int(cluster.num_vms > 0))
+    return np.sort(count[~stuck & (count > 0)]).astype(np.int64)
 
 
 def _moves_to_goal(cluster: VmCluster) -> int:

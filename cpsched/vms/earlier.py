@@ -155,9 +155,13 @@ class Earlier:
 
         None instead of a plan if they do not do what is asked, such as to reach a goal.
         """
-        dropped = [f"{step.words}: {problem}" for step, _, problem in self._replay() if problem]
-        left = Migrations(tuple(move for _, move, problem in self._replay() if not problem and move))
-        for plan in (left, Migrations.now(self.cluster)):
+        dropped, moves = [], []
+        for step, move, problem in self._replay():
+            if problem or move is None:
+                dropped.append(f"{step.words}: {problem}")
+            else:
+                moves.append(move)
+        for plan in (Migrations(tuple(moves)), Migrations.now(self.cluster)):
             report = check(self.cluster, plan)
             if report.ok:
                 return plan, dropped

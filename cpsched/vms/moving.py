@@ -64,7 +64,7 @@ class Moving:
         single = self.places.numa[:, 1] < 0
         # Shape (kinds, places): where a kind may come, room aside.
         self._all_open = allowed[:, self.places.pm] & ((found[:, 0] == 1)[:, None] == single)
-        everywhere = np.arange(cluster.num_pms)
+        everywhere = np.arange(cluster.num_pms, dtype=np.int32)
         self.total = int(self._worth(self._cpu(everywhere), everywhere).sum())
         self.restrict(np.ones(cluster.num_pms, dtype=np.bool_))
 
@@ -75,7 +75,7 @@ class Moving:
         self.arrival = np.full(self._open.shape, NEVER, dtype=np.int64)
         self.departure = np.full(self.cluster.num_vms, NEVER, dtype=np.int64)
         self.inner = np.full(self.cluster.num_vms, NEVER, dtype=np.int64)
-        self.refresh(np.arange(self.cluster.num_pms))
+        self.refresh(np.arange(self.cluster.num_pms, dtype=np.int32))
 
     @cached_property
     def _kinds(self) -> list[tuple[int, int, bool]]:
@@ -113,12 +113,12 @@ class Moving:
         before = self._worth(self._cpu(pms), pms)
         now = np.zeros(self.cluster.num_pms, dtype=np.int64)
         now[pms] = before
-        cpu = self._cpu(owner) - self._demand[:, :1, None] * at
+        cpu: LongArray = self._cpu(owner) - self._demand[:, 0].reshape(-1, 1, 1) * at
         gain = self._worth(cpu, owner) - now[owner]
         self.arrival[:, places] = np.where(fits, gain, NEVER)
         touched = np.zeros(self.cluster.num_pms, dtype=np.bool_)
         touched[pms] = True
-        vms = np.flatnonzero(touched[self.pm] & ~self._fixed & (self._times < 2))
+        vms = np.flatnonzero(touched[self.pm] & ~self.is_fixed).astype(np.int32)
         if len(vms):
             self._refresh_vms(vms, now)
 
@@ -188,7 +188,7 @@ class Moving:
         most = int(gains.max())
         if most <= NEVER // 2:
             return NEVER, -1
-        equal = np.flatnonzero(gains == most)
+        equal = np.flatnonzero(gains == most).astype(np.int32)
         left = self._room(equal)[:, 0]
         return most, int(equal[np.argmin(left)])
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cpsched.vms import objective
 from cpsched.vms.bounds import impossible, simple_bound
 from cpsched.vms.check import check
-from cpsched.vms.methods import MODULES, RATE_ONLY
+from cpsched.vms.methods import METHODS, MODULES, obstacle
 from cpsched.vms.solution import Migrations
 
 if TYPE_CHECKING:
@@ -45,9 +45,8 @@ def _run(
     if check(cluster, Migrations.now(cluster)).ok:
         offer(cluster, Migrations.now(cluster), "current state", incumbent)
     incumbent.raise_bound(simple_bound(cluster), "counting")
-    names = ("greedy", "best-fit-vbpp", "pop") if method == "auto" else (method,)
-    if cluster.policy.objective == "empty":
-        names = tuple(name for name in names if name not in RATE_ONLY)
+    names = [name for name in METHODS if name != "auto"] if method == "auto" else [method]
+    names = [name for name in names if not obstacle(name, cluster)]
     _baselines(cluster, limits, names, incumbent)
 
 

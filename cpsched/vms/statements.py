@@ -93,5 +93,5 @@ def denied(cluster: VmCluster, migrations: Migrations, stated: dict[str, Any]) -
 
 def _equal(stated: Any, truth: Any) -> bool:
     if isinstance(truth, float) and type(stated) in (int, float):
-        return abs(stated - truth) < 1e-9
+        return bool(abs(stated - truth) < 1e-9)
     return bool(stated == truth)
