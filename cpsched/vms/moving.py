@@ -59,7 +59,7 @@ class Moving:
         keys = np.column_stack((cluster.parts, cluster.profile, cluster.demand))
         found, kind = np.unique(keys, axis=0, return_inverse=True)
         self.kind = kind.reshape(-1)
-        self._demand = np.ascontiguousarray(found[:, 2:])
+        self._demand: LongArray = np.ascontiguousarray(found[:, 2:])
         allowed = cluster.allowed[found[:, 1]] & ~cluster.closed
         single = self.places.numa[:, 1] < 0
         # Shape (kinds, places): where a kind may come, room aside.
@@ -113,7 +113,7 @@ class Moving:
         before = self._worth(self._cpu(pms), pms)
         now = np.zeros(self.cluster.num_pms, dtype=np.int64)
         now[pms] = before
-        cpu: LongArray = self._cpu(owner) - self._demand[:, 0].reshape(-1, 1, 1) * at
+        cpu = self._cpu(owner) - self._demand[:, :1, None] * at
         gain = self._worth(cpu, owner) - now[owner]
         self.arrival[:, places] = np.where(fits, gain, NEVER)
         touched = np.zeros(self.cluster.num_pms, dtype=np.bool_)
