@@ -132,7 +132,9 @@ def test_validate_finds_a_false_placement(
     assert done.exit_code == 1
     assert "1 node is gone: nowhere" in done.stderr
     wrong.write_text(json.dumps({"placements": {**everywhere, cluster.pods[0]: 3}}))
-    assert cli("validate", cluster_file, wrong).exit_code == 2
+    bad = cli("validate", cluster_file, wrong)
+    assert bad.exit_code == 2
+    assert "must be a node of the cluster or null, not the number 3" in bad.stderr
 
 
 def two_nodes(*pods: tuple[str, str, str | None]) -> dict[str, Any]:
@@ -294,9 +296,7 @@ def test_costs_of_a_repack(cli: Callable[..., Any], tmp_path: Path, tiny_file: P
     output.write_text(output.read_text().replace('"evict": 3', '"evict": 1'))
     bad = cli("validate", path, output)
     assert bad.exit_code == 2
-    assert f"{output}:$.solution.policy: policy evict must be an integer in 2..1000000" in (
-        bad.stderr
-    )
+    assert f"{output}:$.solution.policy: policy evict must be an integer in 2.." in (bad.stderr)
     assert cli(*command).exit_code == 0
     assert json.loads(output.read_text())["solution"]["policy"]["move"] == 1
 
@@ -304,7 +304,7 @@ def test_costs_of_a_repack(cli: Callable[..., Any], tmp_path: Path, tiny_file: P
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--move-cost", 0), "--move-cost 0: policy move must be an integer in 1..1000000"),
+        (("--move-cost", 0), "--move-cost 0: policy move must be an integer in 1.."),
         (("--evict-cost", 1), "--evict-cost 1: policy evict must be an integer in 2.."),
         (("--grace-unit", 10**7), "--grace-unit 10000000: policy grace_unit must be"),
         (("--budget-cost", -1), "--budget-cost -1: policy budget must be an integer in 0.."),

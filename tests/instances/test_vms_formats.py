@@ -322,6 +322,7 @@ def test_vms_of_one_list_conflict_with_each_other(tmp_path: Path) -> None:
         (["cluster_list", 0, "cluster_name"], 5, "", "a name must be"),
         (["cluster_list", 0, "host_info", 0, "status"], "UP", "", "ACTIVE, DISABLED or OUTAGE"),
         (["cluster_list", 0, "host_info", 0, "node_id"], "h-2", "", "occurs twice"),
+        (["cluster_list", 0, "host_info", 0, "numa"], [], "", "at least one NUMA node"),
         (["cluster_list", 0, "host_info", 0, "numa", 0, "node"], 1, "", "NUMA node"),
         (
             ["cluster_list", 0, "host_info", 0, "numa", 0, "total_cpu"],

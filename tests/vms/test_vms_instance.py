@@ -91,6 +91,10 @@ def test_rules_that_do_not_contradict_each_other() -> None:
     )
     two = Group("two", "anti-affinity", "pm", [0, 1, 2, 3, 4], 2)
     one = cluster(groups=(near, far, two), conflicts=[[0, 1]])
+    assert cluster(groups=(Group("close", "affinity", "pm", [0, 1]), two)).groups == (
+        Group("close", "affinity", "pm", [1, 0]),
+        two,
+    )
     assert one.groups_of == ((0, 1, 2), (0, 1, 2), (2,), (2,), (2,))
 
 

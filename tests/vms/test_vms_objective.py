@@ -77,6 +77,7 @@ def test_weights() -> None:
 def test_stages_of_fragments() -> None:
     one = cluster(policy=Policy(max_moves=3, fragments=(FOUR,)))
     assert most_slots(one, FOUR) == 7
+    assert most_slots(one, Fragment(16)) == 0  # 28 cores are free, but no NUMA node has 16
     assert stages(one) == (Stage(Goal.FRAGMENTS, 7), Stage(Goal.MOVES, 3), Stage(Goal.COST, 3))
     assert values(one, Migrations()) == (1, 0, 0)
     # 4, 4 | 4, 4 | 6, 6 would be one slot less again.
