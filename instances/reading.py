@@ -113,17 +113,23 @@ def gather(
     found: list[Any] = []
     # The files of one instance, at the place of the first.
     parts: dict[str, tuple[int, list[tuple[str, bytes]]]] = {}
+    empty: list[tuple[str, bytes]] = []
     for source, data in sources:
         if not isinstance(data, bytes):
             found.append(data)
             continue
         kind = input_format or _snapshot_of(data)
-        if kind in PARTIAL:
+        if not kind and data[:64].strip() == b"[]":
+            empty.append((source, data))  # a table without rows, of whatever the others are
+        elif kind in PARTIAL:
             if kind not in parts:
                 parts[kind] = (len(found), [])
                 found.append(None)
             parts[kind][1].append((source, data))
         else:
+            found.extend(_parse_located(data, source, input_format))
+    if not parts:
+        for source, data in empty:
             found.extend(_parse_located(data, source, input_format))
     for kind, (place, contents) in parts.items():
         found[place] = _join(kind, contents)
