@@ -131,7 +131,7 @@ class _Tables:
             self.found[kind] += table
 
     def _add_inventories(self, value: Any, source: str, path: str) -> None:
-        whole = Row({"inventories": value}, source, path).object("inventories")
+        whole = Row({"inventories": value}, source, "$").object("inventories")
         if whole is None:
             raise InputError("expected an object, not null", path=path)
         if all(isinstance(one, dict) and "total" in one for one in whole.data.values()):
@@ -244,13 +244,13 @@ class _Builder:
         wanted = [
             server.wanted_zone(zones[pm]) for pm, server in zip(self.pm, self.servers, strict=True)
         ]
+        for zone, host in zip(zones, self.hosts, strict=True):
+            if not zone and not host.closed and any(wanted):
+                raise host.row.error(
+                    f"the availability zone of host {host.name} is not known; it is in the output "
+                    "of: openstack compute service list -f json"
+                )
         several = len({zone for zone in (*zones, *wanted) if zone}) > 1
-        if several and "" in zones:
-            host = self.hosts[zones.index("")]
-            raise host.row.error(
-                f"the availability zone of host {host.name} is not known; it is in the output of: "
-                "openstack compute service list -f json"
-            )
         kinds = list(dict.fromkeys(wanted if several else [""] * len(wanted)))
         profile = [kinds.index(zone if several else "") for zone in wanted]
         return profile, [[not kind or zone == kind for zone in zones] for kind in kinds]
