@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from cpsched.result import CheckReport, Result
 
 #: Module of each family; it follows ``Family``.
-_MODULES = {"jobshop": "cpsched.jobshop.family", "pods": "cpsched.pods.family"}
+_MODULES = {
+    "jobshop": "cpsched.jobshop.family",
+    "pods": "cpsched.pods.family",
+    "vms": "cpsched.vms.family",
+}
 
 
 class Earlier(Protocol):
@@ -44,9 +48,9 @@ class Family(Protocol):
     INSTANCE: class of the instances; METHODS: methods with one line each; CSV_COLUMNS: columns of
     the solution in CSV; OBJECTIVE: name of the objective; TABLE_COLUMNS: columns of ``cells``;
     SOLUTION: name of a solution; PLOT: ``module:function`` that draws (instance, result), and
-    PICTURE what it draws; COMMANDS: ``module:function`` that writes shell commands for
-    (instance, result with a solution), empty if there are none; NAMED: whether an instance's name
-    says which one it is, and not only from which file it came; SETTINGS: names of
+    PICTURE what it draws; COMMANDS: by name of the format, ``module:function`` that writes
+    (instance, result with a solution) as shell commands or for reading; NAMED: whether an
+    instance's name says which one it is, and not only from which file it came; SETTINGS: names of
     ``with_setting``; GAP: whether (objective - bound) / objective says how good a solution is;
     MEASURES: names of ``measures``.
     """
@@ -59,7 +63,7 @@ class Family(Protocol):
     TABLE_COLUMNS: tuple[str, ...]
     PLOT: str
     PICTURE: str
-    COMMANDS: str
+    COMMANDS: Mapping[str, str]
     NAMED: bool
     SETTINGS: tuple[str, ...]
     GAP: bool
@@ -108,7 +112,7 @@ class Family(Protocol):
     def denied(self, instance: Any, solution: Any, stated: dict[str, Any]) -> list[str]:
         """What a result file says beside the solution and is not so, in sentences."""
 
-    def with_setting(self, instance: Any, name: str, value: int | bool) -> Any:
+    def with_setting(self, instance: Any, name: str, value: Any) -> Any:
         """*instance* with another value of one of ``SETTINGS``; InputError if not allowed."""
 
     def as_stated(self, instance: Any, stated: dict[str, Any]) -> Any:

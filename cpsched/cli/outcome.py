@@ -23,6 +23,9 @@ class Format(enum.StrEnum):
     TEXT = "text"
     JSON = "json"
     KUBECTL = "kubectl"
+    OPENSTACK = "openstack"
+    PROXMOX = "proxmox"
+    TABLE = "table"
 
 
 def printed(entry: report.Entry, style: Format) -> str:
@@ -31,7 +34,7 @@ def printed(entry: report.Entry, style: Format) -> str:
         return report.json_line(report.record(entry.instance, entry.result))
     if entry.result.solution is None:
         return ""
-    commands = families.function(families.of(entry.instance).COMMANDS)
+    commands = families.function(families.of(entry.instance).COMMANDS[style.value])
     return str(commands(entry.instance, entry.result))
 
 

@@ -1,8 +1,8 @@
-"""Options that say what a repack may cost, for families that have such settings."""
+"""Options that change what is asked of a cluster: what a repack may cost, what VMs may do."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cpsched.protocols import Instance
 
 _PANEL = "Pods: what a repack may cost"
+_VM_PANEL = "VMs: what is asked, and what may be done"
 
 #: Option of each setting.
 _OPTIONS = {
@@ -23,6 +24,14 @@ _OPTIONS = {
     "grace_unit": "--grace-unit",
     "budget": "--budget-cost",
     "never_moves": "--never-moves",
+}
+_VM_OPTIONS = {
+    "max_moves": "--max-moves",
+    "objective": "--objective",
+    "goal": "--goal",
+    "fragments": "--fragment",
+    "in_flight": "--in-flight",
+    "inflow": "--inflow",
 }
 
 MoveCost = Annotated[
@@ -75,8 +84,96 @@ NeverMoves = Annotated[
     ),
 ]
 
+MaxMoves = Annotated[
+    int | None,
+    typer.Option(
+        _VM_OPTIONS["max_moves"],
+        metavar="N",
+        help="Most migrations.",
+        show_default="the cluster's, 50",
+        rich_help_panel=_VM_PANEL,
+    ),
+]
+Objective = Annotated[
+    str | None,
+    typer.Option(
+        _VM_OPTIONS["objective"],
+        metavar="NAME",
+        help="fragments: the lowest fragment rate; goal: one that is low enough, with the fewest "
+        "migrations; empty: as many empty PMs as possible.",
+        show_default="the cluster's, fragments",
+        rich_help_panel=_VM_PANEL,
+    ),
+]
+Goal = Annotated[
+    str | None,
+    typer.Option(
+        _VM_OPTIONS["goal"],
+        metavar="RATE",
+        help="Fragment rate to reach, such as 0.40, with the fewest migrations.",
+        rich_help_panel=_VM_PANEL,
+    ),
+]
+Fragment = Annotated[
+    str | None,
+    typer.Option(
+        _VM_OPTIONS["fragments"],
+        metavar="CORES[d][*WEIGHT],...",
+        help="Cores of the slots that are wanted, d for those that are spread over the NUMA nodes "
+        "of a PM, such as 16 or 16,64d.",
+        show_default="the cluster's, 16",
+        rich_help_panel=_VM_PANEL,
+    ),
+]
+InFlight = Annotated[
+    int | None,
+    typer.Option(
+        _VM_OPTIONS["in_flight"],
+        metavar="N",
+        help="Most migrations at a time.",
+        show_default="the cluster's, 2",
+        rich_help_panel=_VM_PANEL,
+    ),
+]
+Inflow = Annotated[
+    int | None,
+    typer.Option(
+        _VM_OPTIONS["inflow"],
+        metavar="N",
+        help="Most migrations at a time into one PM.",
+        show_default="the cluster's, 1",
+        rich_help_panel=_VM_PANEL,
+    ),
+]
 
-def adjusted(instance: Instance, settings: Mapping[str, int | bool | None]) -> Instance:
+
+def vm_settings(
+    max_moves: int | None,
+    objective: str | None,
+    goal: str | None,
+    fragments: str | None,
+    in_flight: int | None,
+    inflow: int | None,
+) -> dict[str, Any]:
+    """The options for VMs as settings, those that belong together in one.
+
+    Raises InputError for a goal with another objective.
+    """
+    if goal is not None:
+        if objective not in (None, "goal"):
+            raise InputError(f"--goal is for --objective goal, not for {objective}")
+        objective = None  # a goal sets it
+    return {
+        "max_moves": max_moves,
+        "objective": objective,
+        "goal": goal,
+        "fragments": fragments,
+        "in_flight": in_flight,
+        "inflow": inflow,
+    }
+
+
+def adjusted(instance: Instance, settings: Mapping[str, Any]) -> Instance:
     """*instance* with those of *settings* that are not None.
 
     Raises InputError, naming the option, if the instance's family has no such setting or the
@@ -86,10 +183,12 @@ def adjusted(instance: Instance, settings: Mapping[str, int | bool | None]) -> I
     for name, value in settings.items():
         if value is None:
             continue
+        option = {**_OPTIONS, **_VM_OPTIONS}[name]
         if name not in family.SETTINGS:
-            raise InputError(f"{_OPTIONS[name]} is for clusters, {instance.name} is none")
+            whose = "pods" if name in _OPTIONS else "VMs"
+            raise InputError(f"{option} is for clusters of {whose}, {instance.name} is none")
         try:
             instance = family.with_setting(instance, name, value)
         except InputError as error:
-            raise InputError(f"{_OPTIONS[name]} {value}: {error.reason}") from None
+            raise InputError(f"{option} {value}: {error.reason}") from None
     return instance

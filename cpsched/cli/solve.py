@@ -16,12 +16,19 @@ from cpsched.cli.outcome import Format, explain, print_text, printed, save
 from cpsched.cli.policy import (
     BudgetCost,
     EvictCost,
+    Fragment,
+    Goal,
     GraceUnit,
+    InFlight,
+    Inflow,
+    MaxMoves,
     MoveCost,
     NeverMoves,
+    Objective,
     adjusted,
+    vm_settings,
 )
-from cpsched.cli.sources import STDIN, best_known, expand, read_instances
+from cpsched.cli.sources import FORMATS_HELP, STDIN, best_known, expand, read_instances
 from cpsched.errors import InputError
 from cpsched.protocols import Limits, available_cores
 
@@ -60,13 +67,14 @@ def solve(
             "--method",
             "-m",
             help="Job shops: auto, cpsat, tabu or rule:NAME. Pods: auto, cpsat, columns, search, "
-            "default-scheduler, default-preemption, first-fit-decreasing or best-fit.",
+            "default-scheduler, default-preemption, first-fit-decreasing or best-fit. VMs: auto, "
+            "greedy, best-fit-vbpp or pop.",
         ),
     ] = "auto",
     input_format: Annotated[
         str | None,
         typer.Option(
-            help="jsplib, taillard, fjs, json, scenario, kubernetes or openb.",
+            help=FORMATS_HELP,
             show_default="by content",
             metavar="FORMAT",
         ),
@@ -80,14 +88,17 @@ def solve(
     output_style: Annotated[
         Format,
         typer.Option(
-            "--format", "-f", help="What is printed: text, JSON lines, or kubectl commands."
+            "--format",
+            "-f",
+            help="What is printed: text, JSON lines; kubectl commands for pods; openstack or "
+            "proxmox commands or a table for VMs.",
         ),
     ] = Format.TEXT,
     plot: Annotated[
         str | None,
         typer.Option(
             metavar="FILE.png|svg",
-            help="Draw a Gantt chart, or the nodes before and after (one instance only).",
+            help="Draw a Gantt chart, or nodes or fragments before and after (one instance only).",
         ),
     ] = None,
     hint: Annotated[
@@ -111,6 +122,12 @@ def solve(
     grace_unit: GraceUnit = None,
     budget_cost: BudgetCost = None,
     never_moves: NeverMoves = None,
+    max_moves: MaxMoves = None,
+    objective: Objective = None,
+    goal: Goal = None,
+    fragment: Fragment = None,
+    in_flight: InFlight = None,
+    inflow: Inflow = None,
 ) -> None:
     """Find the best schedule or placement within a time limit, and prove what can be proven.
 
@@ -134,9 +151,14 @@ def solve(
 
       cpsched solve now.json --hint plan.json               from a plan for an earlier snapshot
 
+      cpsched solve openstack/ --max-moves 50 -f openstack  VMs: migrations, as commands
+
+      cpsched solve vms.json --goal 0.40 --plot vms.svg     few migrations to a fragment rate
+
       cpsched solve scenarios.jsonl --scenario 3            one of many in a file
 
-    The files of a Kubernetes snapshot together are one cluster. Nothing here talks to a cluster.
+    The files of a Kubernetes, OpenStack or Proxmox snapshot together are one cluster. Nothing
+    here talks to a cluster.
 
     Ctrl-C (or SIGTERM) ends with the best found so far; a second one aborts (exit code 130).
     Every schedule and placement has passed the check against the instance; a placement has a
@@ -159,10 +181,10 @@ def solve(
             "grace_unit": grace_unit,
             "budget": budget_cost,
             "never_moves": never_moves,
+            **vm_settings(max_moves, objective, goal, fragment, in_flight, inflow),
         },
     )
-    if output_style is Format.KUBECTL:
-        task.require_commands()
+    task.require_format(output_style)
     raise typer.Exit(run(task, output_style, quiet=quiet))
 
 
@@ -190,7 +212,7 @@ class Task:
         plot: str | None,
         hint: str | None,
         number: int | None = None,
-        settings: Mapping[str, int | bool | None] | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> Task:
         """Read all inputs and check all outputs; InputError for what cannot be used."""
         from cpsched import solving
@@ -233,11 +255,16 @@ class Task:
             remarks = [line for _, lines in read for line in lines]
         return cls(instances, hints, limits, method, results, picture, remarks)
 
-    def require_commands(self) -> None:
-        """InputError if the answer to an instance cannot be printed as commands."""
+    def require_format(self, style: Format) -> None:
+        """InputError if the answer to an instance cannot be printed in *style*."""
+        if style in (Format.TEXT, Format.JSON):
+            return
         for instance in self.instances:
-            if not families.of(instance).COMMANDS:
-                raise InputError(f"--format kubectl is for clusters, {instance.name} is none")
+            if style.value not in families.of(instance).COMMANDS:
+                whose = "pods" if style is Format.KUBECTL else "VMs"
+                raise InputError(
+                    f"--format {style.value} is for clusters of {whose}, {instance.name} is none"
+                )
 
 
 def _reject_equal_names(instances: Sequence[Instance], sources: Sequence[str]) -> None:

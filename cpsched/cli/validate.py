@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cpsched import families
-from cpsched.cli.sources import STDIN, pick, read_bytes, read_instances
+from cpsched.cli.sources import FORMATS_HELP, STDIN, pick, read_bytes, read_instances
 from cpsched.errors import InputError
 from cpsched.instances.files import display
 from cpsched.instances.formats.native import describe
@@ -36,15 +36,15 @@ def validate(
     solution: Annotated[
         str,
         typer.Argument(
-            help="Result file of cpsched solve, or any JSON with its operations or placements; "
-            "- for standard input.",
+            help="Result file of cpsched solve, or any JSON with its operations, placements or "
+            "migrations; - for standard input.",
             show_default=False,
         ),
     ],
     input_format: Annotated[
         str | None,
         typer.Option(
-            help="jsplib, taillard, fjs, json, scenario, kubernetes or openb.",
+            help=FORMATS_HELP,
             show_default="by content",
             metavar="FORMAT",
         ),
@@ -64,11 +64,11 @@ def validate(
 
       cpsched validate cluster.json plan.json
 
-    The check uses neither the model nor a solver; for pods, the plan in the file is replayed step
-    by step. A plan made for an earlier snapshot of the cluster is replayed on the one given: what
-    has changed is said, and which steps can no longer be done. Exit code: 0 valid, 1 a rule is
-    broken, the file states something else (objective, bound, status, instance) or is for an
-    earlier snapshot, 2 a file cannot be read.
+    The check uses neither the model nor a solver; for pods and VMs, the plan in the file is
+    replayed step by step. A plan made for an earlier snapshot of the cluster is replayed on the
+    one given: what has changed is said, and which steps can no longer be done. Exit code: 0
+    valid, 1 a rule is broken, the file states something else (objective, bound, status, instance)
+    or is for an earlier snapshot, 2 a file cannot be read.
     """
     from cpsched.checking import check
     from cpsched.instances.solutions import MAX_BYTES, parse_record, solution_of

@@ -96,7 +96,7 @@ def test_kubectl_commands(cli: Callable[..., Any], tmp_path: Path) -> None:
 def test_kubectl_is_for_clusters(cli: Callable[..., Any], tiny_file: Path) -> None:
     done = cli("solve", tiny_file, "-f", "kubectl")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "--format kubectl is for clusters" in done.stderr
+    assert "--format kubectl is for clusters of pods" in done.stderr
 
 
 def test_one_result_a_line_in_order(cli: Callable[..., Any], scenarios: Path) -> None:
@@ -318,7 +318,7 @@ def test_costs_that_are_refused(
     assert words in done.stderr
     other = cli("solve", tiny_file, options[0], 2)
     assert other.exit_code == 2
-    assert f"{options[0]} is for clusters, tiny is none" in other.stderr
+    assert f"{options[0]} is for clusters of pods, tiny is none" in other.stderr
 
 
 def test_no_gap_is_stated_of_numbers_that_only_compare(
