@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +90,10 @@ class Formulation(Generic[SolutionT]):
     due: Values | None = None
     weight: Values | None = None
     features: npt.NDArray[np.float32] | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copies of what reads it, such as environments, share it: a model has no deep copy."""
+        return self
 
     @property
     def num_variables(self) -> int:

@@ -1,8 +1,8 @@
 """Gymnasium environments built over any Formulation (the one layer that imports gymnasium).
 
 Importing this package registers ``cpsched/Schedule-v0`` and ``cpsched/Assign-v0``, for
-``gymnasium.make`` and, as one batch, for ``gymnasium.make_vec``, and ``cpsched/Move-v0``. The
-classes, and the kernels they need, are loaded on first use.
+``gymnasium.make`` and, as one batch, for ``gymnasium.make_vec``, and ``cpsched/Move-v0`` and
+``cpsched/TwoStageMove-v0``. The classes, and the kernels they need, are loaded on first use.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cpsched.envs.construct import ConstructEnv as ConstructEnv
     from cpsched.envs.construct import ScheduleEnv as ScheduleEnv
     from cpsched.envs.move import MoveEnv as MoveEnv
+    from cpsched.envs.two_stage import TwoStageMoveEnv as TwoStageMoveEnv
     from cpsched.envs.vector import CpVecEnv as CpVecEnv
 
 register_all()
@@ -30,6 +31,7 @@ _LAZY = {
     "ConstructEnv": ".construct",
     "ScheduleEnv": ".construct",
     "MoveEnv": ".move",
+    "TwoStageMoveEnv": ".two_stage",
     "CpVecEnv": ".vector",
 }
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import enum
 import operator
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -13,38 +12,22 @@ from gymnasium import spaces
 
 from cpsched.construct import Frame
 from cpsched.construct.root import Root
-from cpsched.envs.sources import Kind, check_types, chosen, formulation_for, only_one
+from cpsched.envs.repair import Repair, Reward
 from cpsched.envs.spaces import LegalDiscrete, observation_space
 from cpsched.envs.words import Words, legal_words
 from cpsched.errors import InputError
-from cpsched.instances import read
-from cpsched.moves import MoveState, compile_moves
 from cpsched.moves.show import show
-from cpsched.pods.solution import Placement
-from cpsched.protocols import Instance
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
 
     from ortools.sat.python import cp_model
 
     from cpsched.formulation import Formulation, Values
+    from cpsched.protocols import Instance
 
 #: Arrays by name; see ``MoveEnv``.
 Observation: TypeAlias = dict[str, npt.NDArray[Any]]
-
-Reward: TypeAlias = Literal["drop", "final"]
-
-#: Solution that an instance is in now, by the name of its family.
-_NOW: dict[str, Callable[[Any], Any]] = {"pods": Placement.now}
-
-
-class RewardKind(enum.StrEnum):
-    """What an episode is rewarded with: the drop of the objective at each step, or at the end."""
-
-    DROP = "drop"
-    FINAL = "final"
 
 
 class MoveEnv(gymnasium.Env[Observation, Any]):
@@ -76,6 +59,12 @@ class MoveEnv(gymnasium.Env[Observation, Any]):
     stages, they are exact only as far as float64 goes, and the policy may want its own scale;
     ``objective()`` and ``info["objective"]`` are exact.
 
+    Of VM rescheduling an episode is a plan: every VM moves once, from where it is now, and
+    ``solution()`` is the steps in the order in which they were taken. A step keeps all rules,
+    those of the way included; hops are not made. The reward ``fragments``, of VMs alone, is the
+    published one, see ``Migrating.step``. VMs that must leave or a goal that is not reached make
+    the current state no solution: then there is no episode.
+
     Parameters
     ----------
     instance
@@ -88,11 +77,14 @@ class MoveEnv(gymnasium.Env[Observation, Any]):
     start
         Where episodes begin: a solution, or a value for each variable of the model, of which only
         those of the decisions are looked at. By default, what the instance is in now (pods: where
-        they run); a model or formulation has no such thing.
+        they run; VMs: where they are, and no other start is taken); a model or formulation has no
+        such thing.
     budget
-        Changes in an episode; by default as many as there are items.
+        Changes in an episode; by default as many as there are items, of VMs the migration limit.
+    once
+        Whether an item is changed once at most; by default so for VMs alone.
     reward
-        ``drop`` or ``final``.
+        ``drop`` or ``final``, of VMs also ``fragments``.
 
     Raises
     ------
@@ -111,27 +103,25 @@ class MoveEnv(gymnasium.Env[Observation, Any]):
         formulation: Formulation[Any] | None = None,
         start: Any = None,
         budget: int | None = None,
+        once: bool | None = None,
         reward: Reward = "drop",
         render_mode: str | None = None,
     ) -> None:
         if render_mode is not None:
             raise InputError("the environment draws nothing: no render_mode is known")
-        source = only_one(instance=instance, model=model, formulation=formulation)
-        check_types(models=[model], formulations=[formulation])
         self.render_mode = None
-        self.reward = chosen(RewardKind, "reward", reward, RewardKind)
-        if instance is not None and not isinstance(instance, Instance):
-            source = read(instance)
-        self.moves = compile_moves(formulation_for(Kind.ASSIGN, source))
-        root = Root.of(self.moves.construction, Frame.ALL)
-        self._first: MoveState[Any] = MoveState(
-            self.moves, _now(source) if start is None else start
+        self._repair = Repair(
+            instance=instance,
+            model=model,
+            formulation=formulation,
+            start=start,
+            budget=budget,
+            once=once,
+            reward=reward,
         )
-        self.budget = _checked_budget(budget, self.moves.num_items)
-        self._state, self._left, self._over = self._first.copy(), self.budget, False
-        self._start = self._first.current
+        self.moves, self.budget = self._repair.moves, self._repair.budget
         self._words = Words(self.moves.construction)
-        self._root = root
+        self._root = root = Root.of(self.moves.construction, Frame.ALL)
         self._decision, self._constraint = root.decision.copy(), root.constraint.copy()
         self._item = self.moves.item_of.astype(np.int32)
         self._num_actions = self.moves.num_decisions + 1
@@ -148,7 +138,7 @@ class MoveEnv(gymnasium.Env[Observation, Any]):
     ) -> tuple[Observation, dict[str, Any]]:
         """Begin an episode; nothing in it is random, and *options* are not used."""
         super().reset(seed=seed)
-        self._state, self._left, self._over = self._first.copy(), self.budget, False
+        self._repair.begin()
         self._show()
         return self._observe(), {}
 
@@ -157,26 +147,18 @@ class MoveEnv(gymnasium.Env[Observation, Any]):
 
         Raises InputError, and changes nothing, if *action* is not legal.
         """
-        number, state = operator.index(action), self._state
+        number, repair = operator.index(action), self._repair
         if not 0 <= number < self._num_actions or not self._mask[number]:
             raise self._illegal(action)
-        before = state.total()
-        if number < self.moves.num_decisions:
-            try:
-                state.apply(number)
-            except ValueError as problem:
-                # No more so: see ``MoveState.apply``.
-                self._show()
-                raise InputError(str(problem)) from None
-            self._left -= 1
-            self._over = self._left == 0
-        else:
-            self._over = True
+        try:
+            reward = repair.change(number if number < self.moves.num_decisions else None)
+        except ValueError as problem:
+            # No more so: see ``MoveState.apply``.
+            self._show()
+            raise InputError(str(problem)) from None
         self._show()
-        drop = float(before - state.total())
-        if self.reward is RewardKind.FINAL:
-            drop = -float(state.total()) if self._over else 0.0
-        return self._observe(), drop, self._over, False, self._info() if self._over else {}
+        over = repair.over
+        return self._observe(), reward, over, False, repair.info() if over else {}
 
     def action_masks(self) -> npt.NDArray[np.bool_]:
         """Shape (num_actions,): which actions are legal now."""
@@ -184,15 +166,15 @@ class MoveEnv(gymnasium.Env[Observation, Any]):
 
     def objective(self) -> int | float:
         """Objective of the assignment as it is now, as CP-SAT reports it; exact."""
-        return self._state.objective()
+        return self._repair.state.objective()
 
     def values(self) -> Values:
         """Shape (num_variables,): value of each model variable now."""
-        return self._state.values()
+        return self._repair.state.values()
 
     def solution(self) -> Any:
         """What the assignment as it is now stands for: a solution of the family."""
-        return self._state.solution()
+        return self._repair.solution()
 
     def describe(self, action: int) -> str:
         """What an action means, now, in words."""
@@ -201,19 +183,19 @@ class MoveEnv(gymnasium.Env[Observation, Any]):
         if action == self._num_actions - 1:
             return "stop"
         row = self._root.row
-        current = int(self._state.current[self.moves.item_of[action]])
+        current = int(self._repair.state.current[self.moves.item_of[action]])
         now = f", which was: {self._words.action(row, current)}" if current >= 0 else ""
         return f"{self._words.action(row, action)}{now}"
 
     def _show(self) -> None:
-        state = self._state
+        repair, state = self._repair, self._repair.state
         show(
             state.static,
             state.row,
-            state.verdict,
+            repair.verdict(),
             state.extra,
-            self._start,
-            self._over,
+            repair.first_decision,
+            repair.over,
             self._decision,
             self._constraint,
             self._mask,
@@ -229,32 +211,10 @@ class MoveEnv(gymnasium.Env[Observation, Any]):
             "weight": root.weight.copy(),
             "mask": self._mask.copy(),
             "item": self._item.copy(),
-            "budget": np.array([self._left / self.budget], np.float32),
+            "budget": np.array([self._repair.left / self.budget], np.float32),
         }
 
-    def _info(self) -> dict[str, Any]:
-        return {"objective": self.objective(), "values": self.values().tolist()}
-
     def _illegal(self, action: Any) -> InputError:
-        if self._over:
+        if self._repair.over:
             return InputError(f"action {action}: the episode is over, reset the environment")
         return InputError(f"action {action} is not legal; {legal_words(self._mask)}")
-
-
-def _now(source: Any) -> Any:
-    """Solution that *source* is in now; InputError if it is in none."""
-    now = _NOW.get(source.family) if isinstance(source, Instance) else None
-    if now is None:
-        what = f"{source.family} instances have" if isinstance(source, Instance) else "a model has"
-        raise InputError(
-            f"start= is needed, a solution or a value for each variable: {what} no current state"
-        )
-    return now(source)
-
-
-def _checked_budget(budget: Any, num_items: int) -> int:
-    if budget is None:
-        return num_items
-    if isinstance(budget, bool) or not isinstance(budget, int | np.integer) or budget < 1:
-        raise InputError(f"budget must be an integer of at least 1, not {budget!r}")
-    return int(budget)

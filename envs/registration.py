@@ -17,5 +17,9 @@ def register_all() -> None:
                 entry_point=f"cpsched.envs.construct:{environment}",
                 vector_entry_point=f"cpsched.envs.vector:{batch}",
             )
-    if "cpsched/Move-v0" not in registry:
-        register(id="cpsched/Move-v0", entry_point="cpsched.envs.move:MoveEnv")
+    for name, environment in (
+        ("cpsched/Move-v0", "move:MoveEnv"),
+        ("cpsched/TwoStageMove-v0", "two_stage:TwoStageMoveEnv"),
+    ):
+        if name not in registry:
+            register(id=name, entry_point=f"cpsched.envs.{environment}")

@@ -21,6 +21,7 @@ from cpsched.jobshop.model import formulate as formulate_job_shop
 from cpsched.pods.model import formulate as formulate_pods
 from cpsched.propagation import DisjunctiveRule
 from cpsched.protocols import Instance
+from cpsched.vms.model import formulate as formulate_vms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _FORMULATE: dict[str, Callable[..., Formulation[Any]]] = {
     "jobshop": formulate_job_shop,
     "pods": formulate_pods,
+    "vms": formulate_vms,
 }
 
 

@@ -125,6 +125,43 @@ def random_moves(seed: int, *, deep: bool) -> tuple[cp_model.CpModel, list[int]]
     raise ValueError(f"no model for seed {seed}")
 
 
+def random_stairs(seed: int) -> tuple[cp_model.CpModel, list[int]]:
+    """As ``random_moves``, with variables that only the objective presses against sums."""
+    rng = np.random.default_rng([seed, 77])
+    model, _ = random_moves(seed, deep=False)
+    bits = [
+        decision.literal for decision in assign(model).decisions if hasattr(decision, "literal")
+    ]
+    bools = [model.get_bool_var_from_proto_index(max(ref, -ref - 1)) for ref in bits]
+    costs = [int(rng.integers(-3, 4)) * x for x in bools]
+    minimise = rng.random() < 0.5
+    for k in range(int(rng.integers(1, 4))):
+        up = rng.random() < 0.5
+        stair = model.new_int_var(-9, 9, f"stair{k}")
+        for _ in range(int(rng.integers(1, 3))):
+            chosen = rng.choice(
+                len(bools), min(len(bools), int(rng.integers(1, 6))), replace=False
+            )
+            load = sum(int(rng.choice([-3, -2, 2, 5, 7])) * bools[i] for i in chosen.tolist())
+            size, room = int(rng.integers(1, 5)), int(rng.integers(-4, 25))
+            # Either way of writing the same bound.
+            if up:
+                held = size * stair + load <= room, -size * stair - load >= -room
+            else:
+                held = size * stair >= load - room, load - size * stair <= room
+            model.add(held[int(rng.integers(2))])
+        worth = int(rng.integers(1, 9)) * (1 if up else -1)
+        costs.append((-worth if minimise else worth) * stair)
+    (model.minimize if minimise else model.maximize)(sum(costs))
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    free = model.clone()
+    free.clear_objective()
+    if solver.solve(free) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return random_stairs(seed + 1000)
+    return model, list(solver.response_proto.solution)
+
+
 def pods(
     seed: int, num_pods: int, num_nodes: int, resources: int = 2
 ) -> tuple[cp_model.CpModel, list[int]]:

@@ -2,8 +2,8 @@
 
 Bins are worth the whole slots that their free room gives, so only what changes in a bin matters:
 which items leave, which come. Items of a type are counts, and bins with equal room and equal items
-are a class. Everything that leaves comes to some bin, and so does what is homeless. Three aims, all maximised: worth of slots
-gained, minus items that leave, minus what their moves cost.
+are a class. Everything that leaves comes to some bin, and so does what is homeless. Three aims,
+all maximised: worth of slots gained, minus items that leave, minus what their moves cost.
 
 What a bin is, an implementation says: ``BinExchange`` here, bins of one compartment;
 ``cpsched.columns.pairs``, bins of two, where some items take room in both.

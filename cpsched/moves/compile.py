@@ -12,7 +12,7 @@ from cpsched.construct import layout as plan
 from cpsched.errors import InputError
 from cpsched.formulation import Assign, Formulation, Reject
 from cpsched.moves import layout as at
-from cpsched.moves.rows import Deep, Reading, read_rows
+from cpsched.moves.rows import Deep, Reading, Step, read_rows
 from cpsched.propagation import layout as net
 from cpsched.propagation.sections import Ints, Sections
 
@@ -182,7 +182,11 @@ class _Compiler:
             at.COST: static.add(costs),
             at.ROW_BITS: _add(static, row_bits),
             at.DOMAINS: _add(static, [row.domain for row in reading.rows]),
-            at.SCALE: max(1, int(np.abs(costs).max(initial=0))),
+            **self._stairs(static, reading),
+            at.ROW_REACH: static.add(self._reach(reading, literals)),
+            at.SCALE: max(
+                1, int(np.abs(costs).max(initial=0)), *(stair.weight for stair in reading.stairs)
+            ),
             at.NUM_NODES: len(nodes),
             at.NODES: static.add(nodes),
             at.DECISION_EDGES: _add(static, edges),
@@ -201,7 +205,66 @@ class _Compiler:
             at.T_STALE_DECISION: state.fill(0, num_decisions),
             at.STATE_SIZE: len(state),
         }
-        return static.array(header), state.array({at.VIOLATED: violated})
+        cost = sum(
+            stair.weight * -min(stair.limit, *(step_value(step, activity) for step in stair.steps))
+            for stair in reading.stairs
+            if stair.steps
+        )
+        return static.array(header), state.array({at.VIOLATED: violated, at.STAIR_COST: cost})
+
+    def _reach(self, reading: Reading, literals: Sequence[Sequence[int]]) -> list[int]:
+        """What one change of a decision can add to each row at most; 0 if that is not known.
+
+        Of an item of which a row lets one literal be true, one is left and one chosen.
+        """
+        singles: set[int] = set()
+        at_most_one = [
+            row.activity.terms
+            for row in reading.rows
+            if not row.guard.terms
+            and row.activity.constant == 0
+            and row.domain[-1] == 1
+            and set(row.activity.terms.values()) == {1}
+        ]
+        rows_of: dict[int, list[int]] = {}
+        for number, terms in enumerate(at_most_one):
+            for v in terms:
+                rows_of.setdefault(v, []).append(number)
+        for group in literals:
+            if min(group) >= 0 and any(
+                all(ref in at_most_one[number] for ref in group)
+                for number in rows_of.get(group[0], ())
+            ):
+                singles.update(group)
+        stairs = {step.row for stair in reading.stairs for step in stair.steps}
+        return [
+            0
+            if number in stairs
+            or row.guard.terms
+            or len(row.domain) != 2
+            or not singles.issuperset(row.activity.terms)
+            else 2 * max(map(abs, row.activity.terms.values()), default=0)
+            for number, row in enumerate(reading.rows)
+        ]
+
+    def _stairs(self, static: Sections, reading: Reading) -> dict[int, int]:
+        """Sections of the stairs, by place in the header."""
+        of_bit: list[list[int]] = [[] for _ in self.bit_of]
+        peers: list[list[int]] = [[] for _ in reading.rows]
+        lists = []
+        for number, stair in enumerate(reading.stairs):
+            rows = [step.row for step in stair.steps]
+            for v in {v for row in rows for v in reading.rows[row].activity.terms}:
+                of_bit[self.bit_of[v]].append(number)
+            for row in rows:
+                peers[row] += [other for other in rows if other != row]
+            steps = [(one.row, one.sign, one.bound, one.divisor) for one in stair.steps]
+            lists.append([stair.weight, stair.limit, *(value for step in steps for value in step)])
+        return {
+            at.STAIRS: _add(static, lists),
+            at.BIT_STAIRS: _add(static, of_bit),
+            at.ROW_PEERS: _add(static, peers),
+        }
 
     def _possible(self, decision: Decision) -> int:
         """Whether root propagation has left what *decision* makes true possible."""
@@ -245,6 +308,11 @@ class _Compiler:
         for k, constraint in enumerate(deep):
             members.setdefault(root(k), set()).update(self.bit_of[v] for v in constraint.bits)
         return tuple(np.array(sorted(bits), dtype=np.int64) for bits in members.values() if bits)
+
+
+def step_value(step: Step, activity: Sequence[int]) -> int:
+    """Bound of a step under the activities of all rows."""
+    return (step.bound + step.sign * activity[step.row]) // step.divisor
 
 
 def _variable(ref: int) -> int:

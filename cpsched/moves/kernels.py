@@ -10,6 +10,7 @@ from cpsched.kernels import kernel, part, pointer
 from cpsched.moves.layout import (
     BIT_DECISIONS,
     BIT_ITEMS,
+    BIT_STAIRS,
     COLUMNS,
     COST,
     DOMAINS,
@@ -23,6 +24,10 @@ from cpsched.moves.layout import (
     NUM_ITEMS,
     REJECTS,
     ROW_BITS,
+    ROW_PEERS,
+    ROW_REACH,
+    STAIR_COST,
+    STAIRS,
     STALE,
     T_ACTIVITY,
     T_ALLOWED,
@@ -90,10 +95,34 @@ def trial(S: Ints, T: Ints, bit: Int) -> Int:
     return more
 
 
+@part(INT(I8, I8, INT))
+def stair_trial(S: Ints, T: Ints, bit: Int) -> Int:
+    """Change of the objective by stairs with *bit* flipped."""
+    sign = 1 - 2 * T[S[T_VALUE] + bit]
+    more = 0
+    begin, end = S[S[COLUMNS] + bit], S[S[COLUMNS] + bit + 1]
+    ptr = S[BIT_STAIRS] + bit
+    for m in range(S[ptr], S[ptr + 1]):
+        stair = S[STAIRS] + S[m]
+        first = S[stair]
+        before = after = S[first + 1]
+        for k in range(first + 2, S[stair + 1], 4):
+            row = S[k]
+            activity = T[S[T_ACTIVITY] + row]
+            before = min(before, (S[k + 2] + S[k + 1] * activity) // S[k + 3])
+            for c in range(begin, end, 3):
+                if S[c] == row:
+                    activity += sign * S[c + 1]
+            after = min(after, (S[k + 2] + S[k + 1] * activity) // S[k + 3])
+        more += S[first] * (before - after)
+    return more
+
+
 @part(NONE(I8, I8, INT))
 def flip(S: Ints, T: Ints, bit: Int) -> None:
     """Flip *bit*, and put it on the list of flipped ones."""
     T[VIOLATED] += trial(S, T, bit)
+    T[STAIR_COST] += stair_trial(S, T, bit)
     value = S[T_VALUE] + bit
     sign = 1 - 2 * T[value]
     T[value] = 1 - T[value]
@@ -153,6 +182,7 @@ def choose(S: Ints, T: Ints, d: Int) -> None:
 def look_at(S: Ints, T: Ints, item: Int) -> None:
     """Say of the stale decisions of *item* whether rows allow them and what they change."""
     whole = T[S[T_STALE] + item] == 2
+    stairs = T[STAIR_COST]
     T[S[T_STALE] + item] = 0
     mixed = S[S[MIXED] + item] != 0
     left, left_cost = False, 0
@@ -167,12 +197,12 @@ def look_at(S: Ints, T: Ints, item: Int) -> None:
             choose(S, T, d)
             possible = ref != REJECTS or not any_true(S, T, item)
             T[S[T_ALLOWED] + d] = possible and T[VIOLATED] == 0 and T[FLIPPED] > 0
-            T[S[T_GAIN] + d] = flipped_cost(S, T)
+            T[S[T_GAIN] + d] = flipped_cost(S, T) + T[STAIR_COST] - stairs
             flip_back(S, T)
             continue
         if not left:
             leave(S, T, item, REJECTS)
-            left, left_cost = True, flipped_cost(S, T)
+            left, left_cost = True, flipped_cost(S, T) + T[STAIR_COST] - stairs
         if ref == REJECTS:
             T[S[T_ALLOWED] + d] = T[VIOLATED] == 0 and T[FLIPPED] > 0
             T[S[T_GAIN] + d] = left_cost
@@ -181,7 +211,7 @@ def look_at(S: Ints, T: Ints, item: Int) -> None:
         same = T[FLIPPED] == 1 and T[S[T_FLIPPED]] == bit
         T[S[T_ALLOWED] + d] = not same and T[VIOLATED] + trial(S, T, bit) == 0
         rise = S[S[COST] + bit] if T[S[T_VALUE] + bit] == 0 else -S[S[COST] + bit]
-        T[S[T_GAIN] + d] = left_cost + rise
+        T[S[T_GAIN] + d] = left_cost + rise + stair_trial(S, T, bit)
     if left:
         flip_back(S, T)
 
@@ -250,6 +280,14 @@ def spread(S: Ints, T: Ints, row: Int) -> None:
             T[S[T_STALE_DECISION] + S[m]] = 1
 
 
+@part(OK(I8, INT, INT))
+def is_slack(S: Ints, row: Int, activity: Int) -> Int:
+    """Whether no change of one decision could violate *row* with this *activity*."""
+    reach = S[S[ROW_REACH] + row]
+    ptr = S[S[DOMAINS] + row]
+    return reach > 0 and S[ptr] + reach <= activity <= S[ptr + 1] - reach
+
+
 @kernel(INT(ARRAY, ARRAY, INT))
 def take(static: Ints, state: Ints, d: Int) -> Int:
     """Put decision *d* in force and look at what that changed; returns the rows now violated.
@@ -282,11 +320,14 @@ def take(static: Ints, state: Ints, d: Int) -> Int:
     for k in range(T[TOUCHED]):
         row = T[S[T_TOUCHED_LIST] + k]
         T[S[T_TOUCHED] + row] = 0
-        if (
-            T[S[T_OLD] + 2 * row] != T[S[T_ACTIVITY] + row]
-            or T[S[T_OLD] + 2 * row + 1] != T[S[T_GUARD] + row]
-        ):
+        old, now = T[S[T_OLD] + 2 * row], T[S[T_ACTIVITY] + row]
+        if is_slack(S, row, old) and is_slack(S, row, now):
+            continue
+        if old != now or T[S[T_OLD] + 2 * row + 1] != T[S[T_GUARD] + row]:
             spread(S, T, row)
+            peers = S[ROW_PEERS] + row
+            for m in range(S[peers], S[peers + 1]):
+                spread(S, T, S[m])
     for k in range(count):
         pairs = S[BIT_ITEMS] + T[S[T_FLIPPED] + k]
         for m in range(S[pairs], S[pairs + 1], 2):

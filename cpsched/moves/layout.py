@@ -42,12 +42,18 @@ T_CURRENT, T_STALE, T_STALE_LIST = 27, 28, 29
 T_ALLOWED, T_GAIN, T_STALE_DECISION = 30, 31, 32
 #: Size of a state.
 STATE_SIZE = 33
+#: Lists per stair, see ``rows.Stair``: weight, limit, then (row, sign, bound, divisor) of each
+#: step; per bit: stairs that have a row of it; per row: other rows of its stairs.
+STAIRS, BIT_STAIRS, ROW_PEERS = 34, 35, 36
+#: Per row: what one change of a decision can add to its activity at most; 0 if that is not known.
+ROW_REACH = 37
 HEADER = 40
 
 #: In place of a literal.
 REJECTS = 2**62
 
 # Header of T -----------------------------------------------------------------------------------
-#: Rows violated; bits on the list of flipped ones; touched rows; items that wait.
-VIOLATED, FLIPPED, TOUCHED, STALE = 0, 1, 2, 3
+#: Rows violated; bits on the list of flipped ones; touched rows; items that wait; what stairs add
+#: to the objective.
+VIOLATED, FLIPPED, TOUCHED, STALE, STAIR_COST = 0, 1, 2, 3, 4
 STATE_HEADER = 8

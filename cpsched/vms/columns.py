@@ -13,7 +13,6 @@ from cpsched.vms.check import check
 from cpsched.vms.exchange import exchange_of
 from cpsched.vms.objective import Goal
 from cpsched.vms.realise import realise
-from cpsched.vms.solution import Migrations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from cpsched.columns.exchange import Change
     from cpsched.incumbent import Incumbent
     from cpsched.vms.instance import VmCluster
+    from cpsched.vms.solution import Migrations
 
 SOURCE = "columns"
 
@@ -35,8 +35,9 @@ def obstacle(cluster: VmCluster) -> str:
     policy = cluster.policy
     if policy.objective == "empty":
         return "it does not empty PMs"
-    if any(one.double for one in policy.fragments) and (np.diff(cluster.numa_ptr) > 2).any():
-        return "it knows slots of at most two NUMA nodes"
+    shares = np.unique(np.diff(cluster.numa_ptr)).tolist()
+    if any(one.double for one in policy.fragments) and shares not in ([1], [2]):
+        return "it knows slots over NUMA nodes only where all PMs have one, or all have two"
     if policy.goal is not None and not cluster.active.all():
         return "it reaches no goal where PMs are not active"
     return ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from construction_models import assignment, optional_intervals, schedule
-from move_models import assign, fragments, pods, random_moves
+from move_models import assign, fragments, pods, random_moves, random_stairs
 from ortools.sat.python import cp_model
 from random_models import solutions
 from verdicts import inner_sum, solve
@@ -86,6 +86,43 @@ def test_legal_exactly_if_the_model_says_so(seed: int, deep: bool) -> None:
         )
         assert (status, round(objective)) == ("OPTIMAL", state.objective())
         assert state.values().tolist() == values
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_stairs_are_exact_and_need_no_propagation(seed: int) -> None:
+    model, start = random_stairs(seed)
+    moves = compile_moves(assign(model))
+    state = MoveState(moves, start)
+    assert not moves.deep_bits
+    for _ in walk(state, seed, 4):
+        compare(state)
+        fresh = MoveState(moves, state.values())
+        assert np.array_equal(fresh.mask(), state.mask())
+        assert np.array_equal(fresh.changes(), state.changes())
+        assert fresh.total() == state.total()
+
+
+def test_what_is_no_stair_stays_deep() -> None:
+    """A variable that is pressed to the other side, held on both, or in another constraint."""
+    for spoil in range(5):
+        model = cp_model.CpModel()
+        x, y = model.new_bool_var("x"), model.new_bool_var("y")
+        model.add_exactly_one(x, y)
+        slots = model.new_int_var(0, 3, "slots")
+        model.add(4 * slots + 5 * x <= 12)
+        if spoil == 1:
+            model.add(slots >= y)
+        elif spoil == 3:
+            model.add(slots <= 2).only_enforce_if(x)
+        elif spoil == 4:
+            model.add_linear_constraint(slots + x, 0, 3)
+        if spoil == 2:
+            model.minimize(slots + x)
+        else:
+            model.maximize(slots + x)
+        state = MoveState(assign(model), solve(model, {0: 1})[2])
+        assert bool(state.moves.deep_bits) is (spoil > 0), spoil
+        compare(state)
 
 
 def test_the_random_models_are_no_trivial_ones() -> None:
