@@ -10,15 +10,12 @@ from cpsched.pods.check import check
 from cpsched.pods.simulate import Replay
 from cpsched.pods.solution import Placement
 from cpsched.pods.steps import Action
-from cpsched.words import count
+from cpsched.words import are, count, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cpsched.pods.instance import Cluster
-
-#: Names in a sentence; the others are counted.
-_NAMES = 3
 
 #: How often what breaks a rule is taken out of a hint before it is given up.
 _ROUNDS = 100
@@ -117,13 +114,13 @@ class Earlier:
     def _changes(self) -> Iterator[str]:
         named = {*self.placements, *(step.pod for step in self.plan or ())}
         if new := [pod for pod in self.cluster.pods if pod not in named]:
-            yield f"{count(len(new), 'pod')} came since: {_list(new)}"
+            yield f"{count(len(new), 'pod')} came since: {some(new)}"
         if gone := [pod for pod in named if pod not in self._pods]:
-            yield f"{count(len(gone), 'pod')} {_verb(gone)} gone: {_list(sorted(gone))}"
+            yield f"{count(len(gone), 'pod')} {are(gone)} gone: {some(sorted(gone))}"
         used = {node for node in self.placements.values() if node is not None}
         used.update(step.node for step in self.plan or ())
         if lost := sorted(used - self._nodes.keys()):
-            yield f"{count(len(lost), 'node')} {_verb(lost)} gone: {_list(lost)}"
+            yield f"{count(len(lost), 'node')} {are(lost)} gone: {some(lost)}"
         if self.plan is None:
             return  # a bare placement does not say where pods ran
         then = dict(self.placements)
@@ -136,9 +133,7 @@ class Earlier:
             if pod in then and then[pod] != now[node]
         ]
         if elsewhere:
-            yield f"{count(len(elsewhere), 'pod')} {_verb(elsewhere)} elsewhere: " + _list(
-                elsewhere
-            )
+            yield f"{count(len(elsewhere), 'pod')} {are(elsewhere)} elsewhere: " + some(elsewhere)
 
     def stale(self) -> list[str]:
         """One sentence for each step of the plan that can no longer be done, and why.
@@ -184,7 +179,7 @@ class Earlier:
             f"{self.cluster.pods[pod]} ({names[replay.node[pod]] or 'pending'})"
             for pod in self._new.get(step.owner, ())
         ]
-        return f"; {step.owner} has since made {_list(new)}" if new else ""
+        return f"; {step.owner} has since made {some(new)}" if new else ""
 
     def salvage(self) -> tuple[Placement, list[str]]:
         """What still applies, as a placement that keeps every rule now; what was dropped and why.
@@ -247,12 +242,3 @@ class Earlier:
                 else:
                     dropped.append(f"{step.words}: the pod is gone")
         return steps, dropped
-
-
-def _verb(things: Sequence[str] | set[str]) -> str:
-    return "is" if len(things) == 1 else "are"
-
-
-def _list(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_NAMES])
-    return shown if len(names) <= _NAMES else f"{shown} and {len(names) - _NAMES} more"

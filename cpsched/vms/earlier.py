@@ -9,15 +9,12 @@ from cpsched.vms.check import check
 from cpsched.vms.objective import weighted_fr
 from cpsched.vms.simulate import Occupancy, place
 from cpsched.vms.solution import Migration, Migrations
-from cpsched.words import count
+from cpsched.words import are, count, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cpsched.vms.instance import VmCluster
-
-#: Names in a sentence; the others are counted.
-_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +112,10 @@ class Earlier:
     def _changes(self, rate: float | None) -> Iterator[str]:
         vms = dict.fromkeys(step.vm for step in self.steps)
         if gone := [vm for vm in vms if vm not in self._vms]:
-            yield f"{count(len(gone), 'VM')} {_verb(gone)} gone: {_list(gone)}"
+            yield f"{count(len(gone), 'VM')} {are(gone)} gone: {some(gone)}"
         used = dict.fromkeys(step.target[0] for step in self.steps)
         if lost := [pm for pm in used if pm not in self._pms]:
-            yield f"{count(len(lost), 'PM')} {_verb(lost)} gone: {_list(lost)}"
+            yield f"{count(len(lost), 'PM')} {are(lost)} gone: {some(lost)}"
         elsewhere, seen = [], set(gone)
         for step in self.steps:
             if step.vm not in seen and step.source is not None:
@@ -127,8 +124,8 @@ class Earlier:
                     elsewhere.append(f"{step.vm} ({_place(step.source)}, now {_place(now)})")
             seen.add(step.vm)
         if elsewhere:
-            names = _list(elsewhere)
-            yield f"{count(len(elsewhere), 'VM')} {_verb(elsewhere)} elsewhere: {names}"
+            names = some(elsewhere)
+            yield f"{count(len(elsewhere), 'VM')} {are(elsewhere)} elsewhere: {names}"
         now_rate = float(weighted_fr(self.cluster, self.cluster.numa))
         if rate is not None and abs(rate - now_rate) > 1e-6:
             yield f"the fragment rate before the plan was {rate:.4f} and is {now_rate:.4f}"
@@ -203,12 +200,3 @@ def _place(where: tuple[str, tuple[int, ...]]) -> str:
 
 def _joined(numbers: Sequence[int]) -> str:
     return "+".join(map(str, numbers))
-
-
-def _verb(things: Sequence[str]) -> str:
-    return "is" if len(things) == 1 else "are"
-
-
-def _list(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_NAMES])
-    return shown if len(names) <= _NAMES else f"{shown} and {len(names) - _NAMES} more"

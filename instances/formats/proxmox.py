@@ -112,7 +112,7 @@ class _Snapshot:
             self.reserve = whole.amount("", "reserve_mib")
 
     def _add_row(self, row: Row) -> None:
-        kind = row.get("type")
+        kind = str(row.get("type"))
         if row.has("rule"):
             self.rules.append(row)
         elif kind == "node":

@@ -23,7 +23,11 @@ class Row:
 
     def get(self, *names: str) -> Any:
         """Value of the first of *names* that is there and not null, else None."""
-        return next((self.data[name] for name in names if self.data.get(name) is not None), None)
+        for name in names:
+            value = self.data.get(name)
+            if value is not None:
+                return value
+        return None
 
     def has(self, *names: str) -> bool:
         """Whether one of *names* is there, be it null."""
@@ -50,6 +54,8 @@ class Row:
     def amount(self, command: str, *names: str) -> int:
         """A whole number from 0 on, as ``need``; the empty text is 0, as in a column Swap."""
         value = self.need(command, *names)
+        if type(value) is int and 0 <= value <= _LARGEST:
+            return value
         if isinstance(value, str) and len(value) < 17 and (value.isdecimal() or not value):
             value = int(value or 0)
         if isinstance(value, float) and value.is_integer():

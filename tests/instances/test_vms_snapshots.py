@@ -15,7 +15,7 @@ from cpsched.instances import dumps, parse, read_all, read_folder
 from cpsched.vms.instance import Group
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from cpsched.vms.instance import VmCluster
@@ -585,6 +585,59 @@ def test_lists_of_proxmox_in_files(tmp_path: Path) -> None:
 def test_malformed_snapshots_of_proxmox(content: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
         made(content)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Paths of everything inside *value*."""
+    if not isinstance(value, dict | list):
+        return
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        yield (*path, key)
+        yield from places(inner, (*path, key))
+
+
+def every_rule(name: str) -> dict[str, Any]:
+    """A snapshot with one of everything that is read."""
+    if name == "openstack":
+        content = cloud()
+        content["services"] = [{"Binary": "nova-compute", "Host": "c1", "Zone": "z"}]
+        content["server_groups"] = [
+            {
+                "id": "g",
+                "name": "w",
+                "policy": "anti-affinity",
+                "rules": {"max_server_per_host": 2},
+                "members": ["uuid-0", "uuid-1"],
+            }
+        ]
+        return content
+    content = with_guest(0, tags="plb_affinity_a;plb_pin_n0", lock="backup")
+    resources = "vm:100,vm:101"
+    content["rules"] = [
+        {"rule": "r", "type": "node-affinity", "nodes": "n0:1,n1", "resources": resources},
+        {"rule": "q", "type": "resource-affinity", "affinity": "negative", "resources": resources},
+    ]
+    content["status"] = [{"type": "lrm", "node": "n1", "status": "maintenance mode"}]
+    return {**content, "cpu_ratio": 2.5, "reserve_mib": 100}
+
+
+WRONG = (None, -1, 1e300, 2**70, "", "x", "a\nb", [], {}, [[]], True, 1.5, float("inf"))
+
+
+@pytest.mark.parametrize("name", ["openstack", "proxmox"])
+def test_whatever_stands_somewhere_is_read_or_refused(name: str) -> None:
+    content = every_rule(name)
+    made(content)
+    refused = 0
+    for path in list(places(content)):
+        for value in WRONG:
+            try:
+                parse(
+                    json.dumps(changed(*path, to=value, base=lambda: content)).encode(), "x", name
+                )
+            except InputError:
+                refused += 1
+    assert refused > 300
 
 
 @pytest.mark.parametrize("name", ["openstack", "proxmox"])
