@@ -33,17 +33,10 @@ CPSAT, PLAIN = "cpsat", "plain-cpsat"
 #: Seconds that a stage gets at least, if there are so many.
 _LEAST_SHARE = 1.0
 
-#: Pairs of VMs and places that a model may have. Measured: building a model of 1.2 million takes
-#: about 10 s and 1 GB, and CP-SAT makes copies.
-MAX_PAIRS = 3_000_000
-
 
 def obstacle(cluster: VmCluster) -> str:
     """What keeps CP-SAT from solving *cluster*; empty if nothing."""
-    pairs = Places(cluster).count()
-    if pairs <= MAX_PAIRS:
-        return ""
-    return f"{pairs} pairs of VMs and places are more than the {MAX_PAIRS} that it models"
+    return Places(cluster).obstacle()
 
 
 def start(
@@ -92,7 +85,7 @@ def solve_by_stages(
     leads, or only one with hops, it is forbidden and they begin again, until what is left cannot
     be better than what is known.
 
-    It gives up where the model would have more than ``MAX_PAIRS`` pairs of VMs and places.
+    It gives up where there are more than ``variables.MAX_PAIRS`` pairs of VMs and places.
     """
     if _too_large(cluster, incumbent, CPSAT):
         return

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from ortools.sat.python import cp_model
 
+from cpsched.allocation import uncollected
 from cpsched.errors import InputError, StopRequestedError
 from cpsched.formulation import Assign, Formulation
 from cpsched.vms import objective
@@ -18,7 +19,7 @@ from cpsched.vms.objective import Goal
 from cpsched.vms.ordering import plan_or_list
 from cpsched.vms.slots import MAX_SUM, gains
 from cpsched.vms.solution import Migration, Migrations
-from cpsched.vms.variables import Variables
+from cpsched.vms.variables import Places, Variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,10 +65,20 @@ def formulate(
     Raises
     ------
     InputError
-        If the number, or the goal, does not fit into the model.
+        If the number, or the goal, does not fit into the model, or there are more pairs of VMs and
+        places than ``variables.MAX_PAIRS``.
     StopRequestedError
         Once *stop* says so.
     """
+    if reason := Places(cluster).obstacle():
+        raise InputError(f"{cluster.name}: {reason}")
+    with uncollected():
+        return _formulate(cluster, objective, bounded, stop)
+
+
+def _formulate(
+    cluster: VmCluster, what: Objective, bounded: bool, stop: Callable[[], bool]
+) -> VmFormulation:
     model = cp_model.CpModel()
     variables = Variables(cluster, model, stop)
     for family in CONSTRAINTS:
@@ -78,7 +89,7 @@ def formulate(
         gains(variables)
     sums = _stages(variables)
     stages = tuple(one.expression for one in sums)
-    if objective == "number":
+    if what == "number":
         model.minimize(_number(cluster, sums).expression)
     else:
         model.minimize(stages[0])
@@ -90,7 +101,7 @@ def formulate(
         stages=stages,
         decode=lambda values: plan_or_list(cluster, variables.numa(values)),
         encode=lambda migrations: variables.values(migrations.end(cluster)),
-        objective=_value(cluster, objective),
+        objective=_value(cluster, what),
         features=_features(variables),
         cluster=cluster,
         vm=variables.vm,
