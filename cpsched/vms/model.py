@@ -14,7 +14,7 @@ from cpsched.allocation import uncollected
 from cpsched.errors import InputError, StopRequestedError
 from cpsched.formulation import Assign, Formulation
 from cpsched.vms import objective
-from cpsched.vms.constraints import CONSTRAINTS
+from cpsched.vms.constraints import CONSTRAINTS, room_for_all
 from cpsched.vms.objective import Goal
 from cpsched.vms.ordering import plan_or_list
 from cpsched.vms.slots import MAX_SUM, gains
@@ -37,6 +37,7 @@ def formulate(
     *,
     objective: Objective = "number",
     bounded: bool = False,
+    easy: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> VmFormulation:
     """Formulation of VM rescheduling, of the final state.
@@ -59,6 +60,9 @@ def formulate(
     bounded
         Also say how many slots so many moves can gain: it follows, but a relaxation does not see
         it.
+    easy
+        Whoever comes must find room beside those who are there now, so that for room any order
+        does. That excludes states that plans lead to.
     stop
         Asked now and then: a million pairs of VMs and places take some seconds.
 
@@ -73,11 +77,11 @@ def formulate(
     if reason := Places(cluster).obstacle():
         raise InputError(f"{cluster.name}: {reason}")
     with uncollected():
-        return _formulate(cluster, objective, bounded, stop)
+        return _formulate(cluster, objective, bounded, easy, stop)
 
 
 def _formulate(
-    cluster: VmCluster, what: Objective, bounded: bool, stop: Callable[[], bool]
+    cluster: VmCluster, what: Objective, bounded: bool, easy: bool, stop: Callable[[], bool]
 ) -> VmFormulation:
     model = cp_model.CpModel()
     variables = Variables(cluster, model, stop)
@@ -87,6 +91,8 @@ def _formulate(
             raise StopRequestedError
     if bounded:
         gains(variables)
+    if easy:
+        room_for_all(variables)
     sums = _stages(variables)
     stages = tuple(one.expression for one in sums)
     if what == "number":
