@@ -154,10 +154,9 @@ def best_changes(
     """Best change of each class behind *this_door*; False if there are too many labels.
 
     free, have, counts: of the classes; leaving: (types,), price of an item that leaves, not
-    positive; gain: price of a slot's worth; come_*: choices of what comes, by their amounts; amount,
-    label_worth, content: room for what leaves. Written: best (classes,), at least 0, which no
-    change exceeds;
-    leave, come: (classes, types).
+    positive; gain: price of a slot's worth; come_*: choices of what comes, by their amounts;
+    amount, label_worth, content: room for what leaves. Written: best (classes,), at least 0,
+    which no change exceeds; leave, come: (classes, types).
     """
     resources = free.shape[1]
     none = np.zeros(resources, dtype=np.int64)
