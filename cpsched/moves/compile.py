@@ -12,7 +12,7 @@ from cpsched.construct import layout as plan
 from cpsched.errors import InputError
 from cpsched.formulation import Assign, Formulation, Reject
 from cpsched.moves import layout as at
-from cpsched.moves.rows import Deep, Reading, Step, read_rows
+from cpsched.moves.rows import read_rows
 from cpsched.propagation import layout as net
 from cpsched.propagation.sections import Ints, Sections
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cpsched.formulation import Decision
+    from cpsched.moves.sums import Deep, Reading, Step
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,6 +204,7 @@ class _Compiler:
             at.T_ALLOWED: state.fill(0, num_decisions),
             at.T_GAIN: state.fill(0, num_decisions),
             at.T_STALE_DECISION: state.fill(0, num_decisions),
+            at.T_STALE_DECISIONS: state.fill(0, num_decisions),
             at.STATE_SIZE: len(state),
         }
         cost = sum(
