@@ -130,7 +130,7 @@ class Repair:
         if decision is None:
             self.over = True
         else:
-            state.apply(decision)
+            state.apply(decision, last=self.left == 1)
             if self.migrating is not None:
                 fragments = self.migrating.step(decision)
             self.taken.append(decision)

@@ -215,7 +215,7 @@ class _Compiler:
         return static.array(header), state.array({at.VIOLATED: violated, at.STAIR_COST: cost})
 
     def _reach(self, reading: Reading, literals: Sequence[Sequence[int]]) -> list[int]:
-        """What one change of a decision can add to each row at most; 0 if that is not known.
+        """What one change of a decision can add to each row, or take, at most; 0 if not known.
 
         Of an item of which a row lets one literal be true, one is left and one chosen.
         """
@@ -243,9 +243,10 @@ class _Compiler:
             0
             if number in stairs
             or row.guard.terms
+            or not row.activity.terms
             or len(row.domain) != 2
             or not singles.issuperset(row.activity.terms)
-            else 2 * max(map(abs, row.activity.terms.values()), default=0)
+            else max(0, *row.activity.terms.values()) - min(0, *row.activity.terms.values())
             for number, row in enumerate(reading.rows)
         ]
 

@@ -124,9 +124,11 @@ def is_slack(S: Ints, row: Int, activity: Int) -> Int:
     return reach > 0 and S[ptr] + reach <= activity <= S[ptr + 1] - reach
 
 
-@kernel(INT(ARRAY, ARRAY, INT))
-def take(static: Ints, state: Ints, d: Int) -> Int:
+@kernel(INT(ARRAY, ARRAY, INT, INT))
+def take(static: Ints, state: Ints, d: Int, last: Int) -> Int:
     """Put decision *d* in force and look at what that changed; returns the rows now violated.
+
+    last: 1 if no move follows, so that nothing is looked at.
 
     With d = -1: begin with the values that the bits have, the rows being those of all bits false,
     and look at everything for the first time.
@@ -171,5 +173,6 @@ def take(static: Ints, state: Ints, d: Int) -> Int:
             make_stale(S, T, S[m])
     # Trying overwrites the list of flips.
     T[FLIPPED] = 0
-    refresh(S, T)
+    if last == 0:
+        refresh(S, T)
     return T[VIOLATED]

@@ -45,7 +45,7 @@ STATE_SIZE = 33
 #: Lists per stair, see ``sums.Stair``: weight, limit, then (row, sign, bound, divisor) of each
 #: step; per bit: stairs that have a row of it; per row: other rows of its stairs.
 STAIRS, BIT_STAIRS, ROW_PEERS = 34, 35, 36
-#: Per row: what one change of a decision can add to its activity at most; 0 if that is not known.
+#: Per row: what one change of a decision can add to its activity, or take; 0 if that is not known.
 ROW_REACH = 37
 #: Section of T: the decisions that wait by themselves.
 T_STALE_DECISIONS = 38
