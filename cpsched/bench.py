@@ -250,6 +250,8 @@ def execute(
 def run_record(run: Run, result: Any, *, keep_solutions: bool) -> Record:
     """The JSON object of one run: that of ``cpsched solve`` and what identifies the run."""
     instance = run.case.instance
+    family = families.of(instance)
+    measures = {} if result.solution is None else family.measures(instance, result)
     return {
         **report.record(instance, result, keep_solution=keep_solutions),
         "method": run.method,
@@ -258,6 +260,7 @@ def run_record(run: Run, result: Any, *, keep_solutions: bool) -> Record:
         "workers": run.limits.workers,
         "best_known": run.case.best_known,
         "gap_to_best": report.gap_to(result.objective, run.case.best_known),
+        "measures": measures,
     }
 
 
@@ -266,9 +269,11 @@ class Row:
     """Means over the runs of one method on one class of instances.
 
     gap_to_best: mean over the runs with a solution and a best-known objective, or None;
-    gap: the same of the gap to the proven bound; wall_time: mean seconds.
+    gap: the same of the gap to the proven bound; wall_time: mean seconds; measures: means of what
+    else the family measures, over the runs that hold it.
     """
 
+    family: str
     group: str
     size: str
     method: str
@@ -278,30 +283,51 @@ class Row:
     gap_to_best: float | None
     gap: float | None
     wall_time: float
+    measures: dict[str, float]
 
 
 def summarise(done: Sequence[tuple[Run, Record]]) -> list[Row]:
-    """One row per set, size and method, in the order of first appearance, and totals."""
+    """One row per set, size and method, in the order of first appearance, and totals.
+
+    Families come one after the other, each with totals of its own.
+    """
+    return [
+        row
+        for name in dict.fromkeys(run.case.instance.family for run, _ in done)
+        for row in _rows(
+            name, [(run, rec) for run, rec in done if run.case.instance.family == name]
+        )
+    ]
+
+
+def _rows(family: str, done: Sequence[tuple[Run, Record]]) -> list[Row]:
     classes: dict[tuple[str, str], dict[str, list[Record]]] = defaultdict(
         lambda: defaultdict(list)
     )
     total: dict[str, list[Record]] = defaultdict(list)
     for run, record in done:
-        size = families.of(run.case.instance).size(run.case.instance)
+        size = families.get(family).size(run.case.instance)
         classes[run.case.group, size][run.method].append(record)
         total[run.method].append(record)
     rows = [
-        _row(group, size, method, records)
+        _row(family, group, size, method, records)
         for (group, size), methods in classes.items()
         for method, records in methods.items()
     ]
     if len(classes) > 1:
-        rows += [_row("all", "", method, records) for method, records in total.items()]
+        rows += [_row(family, "all", "", method, records) for method, records in total.items()]
     return rows
 
 
-def _row(group: str, size: str, method: str, records: Sequence[Record]) -> Row:
+def _row(family: str, group: str, size: str, method: str, records: Sequence[Record]) -> Row:
+    # A file of an earlier version holds no measures.
+    measured = [record.get("measures", {}) for record in records]
+    means = {
+        name: _mean(found.get(name) for found in measured)
+        for name in families.get(family).MEASURES
+    }
     return Row(
+        family=family,
         group=group,
         size=size,
         method=method,
@@ -311,6 +337,7 @@ def _row(group: str, size: str, method: str, records: Sequence[Record]) -> Row:
         gap_to_best=_mean(record["gap_to_best"] for record in records),
         gap=_mean(record["gap"] for record in records),
         wall_time=fmean(record["wall_time_s"] for record in records),
+        measures={name: mean for name, mean in means.items() if mean is not None},
     )
 
 

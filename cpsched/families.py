@@ -16,7 +16,30 @@ if TYPE_CHECKING:
     from cpsched.result import CheckReport, Result
 
 #: Module of each family; it follows ``Family``.
-_MODULES = {"jobshop": "cpsched.jobshop.family", "pods": "cpsched.pods.family"}
+_MODULES = {
+    "jobshop": "cpsched.jobshop.family",
+    "pods": "cpsched.pods.family",
+    "vms": "cpsched.vms.family",
+}
+
+
+class Earlier(Protocol):
+    """An answer to an earlier state of an instance, held against its state now.
+
+    changes: what differs, in sentences; total: number of steps that it states.
+    """
+
+    changes: tuple[str, ...]
+
+    @property
+    def total(self) -> int:
+        """Number of steps."""
+
+    def stale(self) -> list[str]:
+        """One sentence for each step that can no longer be done, and why."""
+
+    def salvage(self) -> tuple[Any, list[str]]:
+        """A feasible solution with what still applies, and what was dropped, in sentences."""
 
 
 class Family(Protocol):
@@ -25,8 +48,11 @@ class Family(Protocol):
     INSTANCE: class of the instances; METHODS: methods with one line each; CSV_COLUMNS: columns of
     the solution in CSV; OBJECTIVE: name of the objective; TABLE_COLUMNS: columns of ``cells``;
     SOLUTION: name of a solution; PLOT: ``module:function`` that draws (instance, result), and
-    PICTURE what it draws; COMMANDS: ``module:function`` that writes shell commands for
-    (instance, solution), empty if there are none.
+    PICTURE what it draws; COMMANDS: by name of the format, ``module:function`` that writes
+    (instance, result with a solution) as shell commands or for reading; NAMED: whether an
+    instance's name says which one it is, and not only from which file it came; SETTINGS: names of
+    ``with_setting``; GAP: whether (objective - bound) / objective says how good a solution is;
+    MEASURES: names of ``measures``.
     """
 
     INSTANCE: type
@@ -37,7 +63,11 @@ class Family(Protocol):
     TABLE_COLUMNS: tuple[str, ...]
     PLOT: str
     PICTURE: str
-    COMMANDS: str
+    COMMANDS: Mapping[str, str]
+    NAMED: bool
+    SETTINGS: tuple[str, ...]
+    GAP: bool
+    MEASURES: tuple[str, ...]
 
     def obstacle(self, method: str, instance: Any) -> str:
         """What keeps *method* from solving *instance*; empty if nothing."""
@@ -82,8 +112,23 @@ class Family(Protocol):
     def denied(self, instance: Any, solution: Any, stated: dict[str, Any]) -> list[str]:
         """What a result file says beside the solution and is not so, in sentences."""
 
+    def with_setting(self, instance: Any, name: str, value: Any) -> Any:
+        """*instance* with another value of one of ``SETTINGS``; InputError if not allowed."""
+
+    def as_stated(self, instance: Any, stated: dict[str, Any]) -> Any:
+        """*instance* under the settings that a result file says it was made with."""
+
+    def earlier(self, instance: Any, stated: dict[str, Any]) -> Earlier | None:
+        """What a result file states, if it answers an earlier state of *instance*, else None."""
+
     def after(self, instance: Any, result: Result[Any]) -> list[str]:
         """Lines that follow the summary, such as the steps of a plan."""
+
+    def measures(self, instance: Any, result: Result[Any]) -> dict[str, float]:
+        """What a benchmark averages beside objective and gap: a number for each of ``MEASURES``.
+
+        The result has a solution.
+        """
 
     def cells(self, instance: Any, result: Result[Any]) -> list[str]:
         """Cells of a table's row, one for each of ``TABLE_COLUMNS``."""

@@ -58,7 +58,7 @@ def record(instance: Any, result: Result[Any], *, keep_solution: bool = True) ->
         "status": result.status.value,
         "objective": result.objective,
         "bound": result.bound,
-        "gap": result.gap,
+        "gap": result.gap if families.get(result.family).GAP else None,
         "wall_time_s": round(result.wall_time, 6),
         "setup_time_s": round(result.setup_time, 6),
         "seed": result.seed,
@@ -131,8 +131,13 @@ def shape(instance: Any) -> str:
     return families.of(instance).shape(instance)
 
 
-def summary(entry: Entry, *, interrupted: bool = False) -> str:
-    """A short readable account of one result, newline at the end."""
+def summary(
+    entry: Entry, *, interrupted: bool = False, files: Iterable[tuple[str, str]] = ()
+) -> str:
+    """A short readable account of one result, newline at the end.
+
+    files: label and text of lines about files, to stand above what follows the summary.
+    """
     result, family = entry.result, families.of(entry.instance)
     lines = [f"{result.instance}: {family.shape(entry.instance)}"]
 
@@ -145,6 +150,8 @@ def summary(entry: Entry, *, interrupted: bool = False) -> str:
     setup = f", after {result.setup_time:.1f} s of set-up" if result.setup_time >= 0.05 else ""
     say("time", f"{result.wall_time:.2f} s{setup}")
     say("method", f"{result.method}, seed {result.seed}")
+    for label, text in files:
+        say(label, text)
     lines += family.after(entry.instance, result)
     return "\n".join(lines) + "\n"
 

@@ -128,12 +128,12 @@ def solve(
     """
     from cpsched.checking import check
 
-    known = {family.INSTANCE for family in families.every()}
+    known = [family.INSTANCE for family in families.every()]
     if type(instance) not in known:
-        kinds = " or a ".join(sorted(kind.__name__ for kind in known)[::-1])
+        *kinds, last = (kind.__name__ for kind in known)
         raise InputError(
-            f"the instance must be a {kinds}, such as cpsched.read(name or path) returns, "
-            f"not the {type(instance).__name__} {instance!r:.60}"
+            f"the instance must be a {', '.join(kinds)} or {last}, such as cpsched.read(name or "
+            f"path) returns, not the {type(instance).__name__} {instance!r:.60}"
         )
     check_supported(method, instance)
     limits = Limits(time_limit, available_cores() if workers is None else workers, seed)

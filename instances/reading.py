@@ -15,7 +15,9 @@ from cpsched.instances.formats import (
     check_format,
     native,
     openb,
+    openstack,
     pods_native,
+    proxmox,
     scenario,
     text,
     vmr2l,
@@ -24,9 +26,10 @@ from cpsched.instances.formats import (
 from cpsched.instances.naming import natural_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from cpsched.protocols import Instance
+    from cpsched.vms.instance import VmCluster
 
 #: Bytes an instance may have: three times the largest in the literature (1,000 x 1,000).
 MAX_BYTES = 32 * 2**20
@@ -110,17 +113,23 @@ def gather(
     found: list[Any] = []
     # The files of one instance, at the place of the first.
     parts: dict[str, tuple[int, list[tuple[str, bytes]]]] = {}
+    empty: list[tuple[str, bytes]] = []
     for source, data in sources:
         if not isinstance(data, bytes):
             found.append(data)
             continue
-        kind = input_format or ("kubernetes" if _is_snapshot(data) else "")
-        if kind in PARTIAL:
+        kind = input_format or _snapshot_of(data)
+        if not kind and data[:64].strip() == b"[]":
+            empty.append((source, data))  # a table without rows, of whatever the others are
+        elif kind in PARTIAL:
             if kind not in parts:
                 parts[kind] = (len(found), [])
                 found.append(None)
             parts[kind][1].append((source, data))
         else:
+            found.extend(_parse_located(data, source, input_format))
+    if not parts:
+        for source, data in empty:
             found.extend(_parse_located(data, source, input_format))
     for kind, (place, contents) in parts.items():
         found[place] = _join(kind, contents)
@@ -142,14 +151,23 @@ def load(source: str, input_format: str | None) -> tuple[str, bytes | Instance]:
 
 def byte_limit(source: str, input_format: str | None) -> int:
     """Bytes that are read of *source*: more where it may be a snapshot of a cluster."""
-    snapshot = input_format == "kubernetes" or (
+    snapshot = input_format in ("kubernetes", *_SNAPSHOTS) or (
         input_format is None and PurePath(source).suffix.lower() in (".json", ".yaml", ".yml")
     )
     return MAX_SNAPSHOT_BYTES if snapshot else MAX_BYTES
 
 
-def _is_snapshot(data: bytes) -> bool:
-    return kubernetes.is_snapshot(data[:65536].decode("utf-8", "replace"))
+def _snapshot_of(data: bytes) -> str:
+    """The format whose snapshots begin like *data*; empty if none."""
+    head = data[:65536].decode("utf-8", "replace")
+    for name, module in (
+        ("kubernetes", kubernetes),
+        ("openstack", openstack),
+        ("proxmox", proxmox),
+    ):
+        if module.is_snapshot(head):
+            return name
+    return ""
 
 
 def _join(kind: str, contents: Sequence[tuple[str, bytes]]) -> Any:
@@ -162,13 +180,27 @@ def _join(kind: str, contents: Sequence[tuple[str, bytes]]) -> Any:
         name = "cluster" if name == "instance" else name
     if kind == "kubernetes":
         return kubernetes.parse_snapshot(shown, name)
-    return openb.parse(((source, _decode(data, source)) for source, data in shown), name)
+    texts = [(source, _decode(data, source, _limit(kind))) for source, data in shown]
+    if kind in _SNAPSHOTS:
+        return _SNAPSHOTS[kind](texts, name)
+    return openb.parse(texts, name)
 
 
-def _decode(data: bytes, source: str) -> str:
+#: What reads the files of a snapshot of VMs.
+_SNAPSHOTS: dict[str, Callable[[Sequence[tuple[str, str]], str], VmCluster]] = {
+    "openstack": openstack.parse,
+    "proxmox": proxmox.parse,
+}
+
+
+def _limit(kind: str) -> int:
+    return MAX_SNAPSHOT_BYTES if kind in _SNAPSHOTS else MAX_BYTES
+
+
+def _decode(data: bytes, source: str, limit: int = MAX_BYTES) -> str:
     try:
-        if len(data) > MAX_BYTES:
-            raise files.too_large(len(data), MAX_BYTES)
+        if len(data) > limit:
+            raise files.too_large(len(data), limit)
         return text.decode(data)
     except InputError as error:
         raise error.at(source) from None

@@ -12,7 +12,7 @@ import numpy as np
 
 from cpsched import families
 from cpsched.errors import InputError
-from cpsched.instances import files, placements
+from cpsched.instances import files, migrations, placements
 from cpsched.instances.formats import text
 from cpsched.instances.formats.native import (
     check_keys,
@@ -53,17 +53,28 @@ def parse_solution(data: bytes, source: str, instance: Instance) -> Any:
 def parse_result(data: bytes, source: str, instance: Instance) -> tuple[dict[str, Any], Any]:
     """The JSON object for *instance* in the content of a solution file, and its solution.
 
+    The object is ``parse_record``'s, the solution ``solution_of``'s.
+    """
+    record, line = parse_record(data, source, instance)
+    return record, solution_of(record, line, source, instance)
+
+
+def parse_record(
+    data: bytes, source: str, instance: Instance
+) -> tuple[dict[str, Any], int | None]:
+    """The JSON object for *instance* in the content of a solution file, and its line if several.
+
     The content is one result (``{"solution": {"operations": [...]}, ...}``), one bare solution
-    (``{"operations": [...]}``, of pods ``{"placements": {...}}``), or results on one line each,
+    (``{"operations": [...]}``, of pods ``{"placements": {...}}``, of
+    VMs ``{"migrations": [...]}``), or results on one line each,
     of which the one whose ``instance`` is the name of *instance* is taken. Whether the solution
     keeps the rules of its problem, and what else the object states, is not looked at here.
 
     Raises
     ------
     InputError
-        With line and JSON path of what is wrong: not JSON, no or several results for the
-        instance, no solution in it, an operation missing, unknown or given twice, a value that
-        is not an integer.
+        With the line of what is wrong: not JSON, no object, no or several results for the
+        instance.
     """
     try:
         if len(data) > MAX_BYTES:
@@ -74,12 +85,27 @@ def parse_result(data: bytes, source: str, instance: Instance) -> tuple[dict[str
                 "this is the CSV of a result; the JSON is needed (cpsched solve -o FILE.json)"
             )
         line, found = _select(content, instance)
-        try:
-            return found, _solution(found, instance)
-        except InputError as error:
-            raise InputError(error.reason, line=line, path=error.path) from None
+        if not isinstance(found, dict):
+            raise InputError(f"a result must be an object, not {describe(found)}", path="$")
+        return found, line
     except InputError as error:
         raise error.at(files.display(source)) from None
+
+
+def solution_of(record: dict[str, Any], line: int | None, source: str, instance: Instance) -> Any:
+    """Solution of *instance* in *record*, which stands on *line* of *source*.
+
+    Raises
+    ------
+    InputError
+        With line and JSON path of what is wrong: no solution in it, an operation or pod missing,
+        unknown or given twice, a value that is not an integer.
+    """
+    try:
+        return _solution(record, instance)
+    except InputError as error:
+        shown = InputError(error.reason, line=line, path=error.path)
+        raise shown.at(files.display(source)) from None
 
 
 def solution_to_json(instance: Instance, solution: Any) -> dict[str, Any]:
@@ -144,10 +170,8 @@ def _load(content: str, instance: Instance) -> Any:
     return load(content)
 
 
-def _solution(root: Any, instance: Instance) -> Any:
+def _solution(root: dict[str, Any], instance: Instance) -> Any:
     key, read = _READERS[instance.family]
-    if not isinstance(root, dict):
-        raise InputError(f"a result must be an object, not {describe(root)}", path="$")
     reject_duplicate(root, "$")
     if key in root:
         return read(root, "$", instance)
@@ -225,4 +249,5 @@ def _entry(entry: Any, path: str, first: list[int]) -> list[int]:
 _READERS: dict[str, tuple[str, Callable[[dict[str, Any], str, Any], Any]]] = {
     "jobshop": ("operations", _operations),
     "pods": (placements.KEY, placements.parse),
+    "vms": (migrations.KEY, migrations.parse),
 }

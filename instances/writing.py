@@ -9,11 +9,14 @@ from cpsched import families
 from cpsched.errors import InputError
 from cpsched.instances import files
 from cpsched.instances.formats import (
+    PARTIAL,
     check_format,
     fjs,
     jsplib,
     native,
+    openstack_writing,
     pods_native,
+    proxmox_writing,
     scenario,
     taillard,
     vmr2l_writing,
@@ -50,8 +53,15 @@ _WRITERS: Final[dict[str, dict[str, Callable[[Any], str]]]] = {
     "vms": {
         "json": vms_native.dumps,
         "vmr2l": vmr2l_writing.dumps,
+        "openstack": openstack_writing.dumps,
+        "proxmox": proxmox_writing.dumps,
     },
 }
+
+
+def default_format(instance: Instance) -> str:
+    """The format that every instance of the family of *instance* can be written in."""
+    return "jsplib" if instance.family == "jobshop" else "json"
 
 
 def dumps(instance: Instance, output_format: str) -> str:
@@ -70,7 +80,7 @@ def dumps(instance: Instance, output_format: str) -> str:
             f"these can: {', '.join(writers)}"
         )
     content = writers[output_format](instance)
-    if len(content) > (MAX_SNAPSHOT_BYTES if output_format == "kubernetes" else MAX_BYTES):
+    if len(content) > (MAX_SNAPSHOT_BYTES if output_format in PARTIAL else MAX_BYTES):
         family = families.of(instance)
         raise InputError(
             f"{instance.name}, {family.shape(instance)}, would take {len(content)} "

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cpsched.bench import Case, Record, Row, Run, RunFile
+    from cpsched.families import Family
     from cpsched.protocols import Instance
 
 
@@ -56,7 +57,7 @@ def bench(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """Run methods over instances, one JSON line per run, and print a table of gaps.
+    """Run methods over instances, one JSON line per run, and print a table of means.
 
     [bold]Examples:[/bold]
 
@@ -79,7 +80,9 @@ def bench(
     OutputFile(output, suffixes=(".jsonl", ".json"), inputs=expand(sources, output))
     with benchmark.RunFile(output) as file:
         done, unsaved = _execute(plan, file, keep_solutions=keep_solutions, quiet=quiet)
-    _print_table(benchmark.summarise(done))
+    rows = benchmark.summarise(done)
+    for family in dict.fromkeys(row.family for row in rows):
+        _print_table([row for row in rows if row.family == family], families.get(family))
     if unsaved:
         print(f"error: {unsaved}; {len(done)} of {len(plan)} runs are done", file=sys.stderr)
         raise typer.Exit(1)
@@ -155,30 +158,24 @@ def _execute(
             if is_new:
                 family = families.of(run.case.instance)
                 objective = family.objective_text(run.case.instance, record["objective"])
+                best = report.percent(record["gap_to_best"])
+                gap = f"gap to best {best}, " if family.GAP else ""
                 notes.print(
                     f"[{len(done)}/{len(plan)}] {record['instance']} {run.method} "
                     f"seed {run.limits.seed}: {record['status']}, "
-                    f"{family.OBJECTIVE} {objective}, gap to best "
-                    f"{report.percent(record['gap_to_best'])}, {record['wall_time_s']:.2f} s",
+                    f"{family.OBJECTIVE} {objective}, {gap}{record['wall_time_s']:.2f} s",
                     markup=False,
                     soft_wrap=True,
                 )
 
 
-def _print_table(rows: Sequence[Row]) -> None:
+def _print_table(rows: Sequence[Row], family: Family) -> None:
+    """Print *rows*, all of *family*."""
     from rich.text import Text
 
-    columns = [
-        "set",
-        "size",
-        "method",
-        "runs",
-        "found",
-        "optimal",
-        "gap to best",
-        "gap",
-        "seconds",
-    ]
+    gaps = ("gap to best", "gap") if family.GAP else ()
+    shown = (*gaps, *family.MEASURES, "seconds")
+    columns = ["set", "size", "method", "runs", "found", "optimal", *shown]
     grid = report.plain_table(columns, left={"set", "size", "method"})
     for row in rows:
         cells = [
@@ -188,10 +185,15 @@ def _print_table(rows: Sequence[Row]) -> None:
             str(row.runs),
             str(row.found),
             str(row.optimal),
-            report.percent(row.gap_to_best),
-            report.percent(row.gap),
+            *([report.percent(row.gap_to_best), report.percent(row.gap)] if gaps else []),
+            *(
+                f"{row.measures[name]:.1f}" if name in row.measures else "-"
+                for name in family.MEASURES
+            ),
             f"{row.wall_time:.2f}",
         ]
         grid.add_row(*(Text(cell) for cell in cells))
-    grid.caption = "means over runs; gap to best: to the best known objective, gap: to the bound"
+    grid.caption = "means over runs"
+    if gaps:
+        grid.caption += "; gap to best: to the best known objective, gap: to the bound"
     print_table(grid)

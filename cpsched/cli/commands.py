@@ -116,7 +116,7 @@ def cpsched(
         ),
     ] = False,
 ) -> None:
-    """Schedule job shops and pack pods: from an instance file to a proven answer.
+    """Schedule job shops, pack pods, reschedule VMs: from a file to a proven answer.
 
     [bold]Start here:[/bold]
 
@@ -125,6 +125,8 @@ def cpsched(
       cpsched solve ta21.txt --time-limit 30     your own file
 
       cpsched solve cluster.json -t 10           a snapshot of a Kubernetes cluster (kubectl)
+
+      cpsched solve cloud/ --max-moves 50        a snapshot of OpenStack or Proxmox
 
       cpsched instances list                     what is shipped
 

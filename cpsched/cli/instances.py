@@ -9,7 +9,7 @@ import typer
 
 from cpsched import report
 from cpsched.cli.files import OutputFile, emit
-from cpsched.cli.sources import expand, is_shipped, pick, read_instances
+from cpsched.cli.sources import FORMATS_HELP, expand, is_shipped, pick, read_instances
 from cpsched.cli.tables import print_table
 from cpsched.instances import library
 from cpsched.instances.formats import check_format
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from cpsched.jobshop.instance import JobShop
     from cpsched.pods.instance import Cluster
+    from cpsched.vms.instance import VmCluster
 
 _Number = Annotated[
     int | None,
@@ -92,7 +93,7 @@ def show(
     input_format: Annotated[
         str | None,
         typer.Option(
-            help="jsplib, taillard, fjs, json, scenario, kubernetes or openb.",
+            help=FORMATS_HELP,
             show_default="by content",
             metavar="FORMAT",
         ),
@@ -121,19 +122,21 @@ def show(
 def export(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE", show_default=False)],
     output_format: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="FORMAT",
-            help="jsplib, taillard, fjs or json; clusters: json, scenario or kubernetes.",
+            help="jsplib, taillard, fjs or json; pods: json, scenario or kubernetes; VMs: json, "
+            "vmr2l, openstack or proxmox.",
+            show_default="jsplib; clusters: json",
         ),
-    ] = "jsplib",
+    ] = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE", show_default="stdout")
     ] = None,
     input_format: Annotated[
         str | None,
         typer.Option(
-            help="jsplib, taillard, fjs, json, scenario, kubernetes or openb.",
+            help=FORMATS_HELP,
             show_default="by content",
             metavar="FORMAT",
         ),
@@ -147,13 +150,13 @@ def export(
     cpsched instances export cluster.json --output-format json
     """
     from cpsched import instances
+    from cpsched.instances.writing import default_format
 
-    check_format(output_format, "output format")
+    if output_format is not None:
+        check_format(output_format, "output format")
     target = None if output is None else OutputFile(output, inputs=expand([name]))
-    emit(
-        instances.dumps(pick(read_instances([name], input_format), number, name), output_format),
-        target,
-    )
+    instance = pick(read_instances([name], input_format), number, name)
+    emit(instances.dumps(instance, output_format or default_format(instance)), target)
 
 
 def _amounts(cluster: Cluster) -> list[tuple[str, str]]:
@@ -167,6 +170,24 @@ def _amounts(cluster: Cluster) -> list[tuple[str, str]]:
         )
         for r, resource in enumerate(cluster.resources)
     ]
+
+
+def _capacities(cluster: VmCluster) -> list[tuple[str, str]]:
+    """For each resource, what VMs use of what there is; the rules there are."""
+    total = cluster.capacity.sum(axis=0)
+    used = cluster.usage_of(cluster.numa).sum(axis=0)
+    facts = [
+        (resource, f"{total[r]} usable, {used[r]} used")
+        for r, resource in enumerate(cluster.resources)
+    ]
+    numbers = {
+        "pinned VMs": int(cluster.is_pinned.sum()),
+        "closed PMs": int(cluster.closed.sum()),
+        "evacuated PMs": int(cluster.evacuate.sum()),
+        "groups": len(cluster.groups),
+        "conflicts": len(cluster.conflicts),
+    }
+    return facts + [(label, str(number)) for label, number in numbers.items() if number]
 
 
 def _durations(instance: JobShop) -> list[tuple[str, str]]:
@@ -206,4 +227,5 @@ def _durations(instance: JobShop) -> list[tuple[str, str]]:
 _FACTS: dict[str, Callable[[Any], list[tuple[str, str]]]] = {
     "jobshop": _durations,
     "pods": _amounts,
+    "vms": _capacities,
 }

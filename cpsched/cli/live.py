@@ -85,14 +85,17 @@ class LiveLine:
             self._console.control(_START_OF_LINE)
 
     def _text(self, point: TracePoint) -> str:
-        gap = None
-        if point.objective is not None and point.bound is not None:
-            gap = (point.objective - point.bound) / max(1, point.objective)
         family = self._family
+        gap = ""
+        if family.GAP:
+            share = None
+            if point.objective is not None and point.bound is not None:
+                share = (point.objective - point.bound) / max(1, point.objective)
+            gap = f"  gap {report.percent(share)}"
         return (
             f"{self._label}  {family.OBJECTIVE} "
             f"{family.objective_text(self._instance, point.objective)}"
             f"  bound {family.objective_text(self._instance, point.bound)}"
-            f"  gap {report.percent(gap)}"
+            f"{gap}"
             f"  {point.seconds:.1f} of {self._limit:g} s"
         )

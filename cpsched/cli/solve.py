@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import enum
-import sys
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,25 +12,31 @@ import typer
 from cpsched import families, report
 from cpsched.cli.files import OutputFile, emit
 from cpsched.cli.interrupt import stop_on_signal
-from cpsched.cli.sources import STDIN, best_known, expand, read_bytes, read_instances
-from cpsched.cli.tables import print_table
-from cpsched.errors import CpschedError, InputError
+from cpsched.cli.outcome import Format, explain, print_text, printed, save
+from cpsched.cli.policy import (
+    BudgetCost,
+    EvictCost,
+    Fragment,
+    Goal,
+    GraceUnit,
+    InFlight,
+    Inflow,
+    MaxMoves,
+    MoveCost,
+    NeverMoves,
+    Objective,
+    adjusted,
+    vm_settings,
+)
+from cpsched.cli.sources import FORMATS_HELP, STDIN, best_known, expand, read_instances
+from cpsched.errors import InputError
 from cpsched.protocols import Limits, available_cores
-from cpsched.result import Status
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from cpsched.protocols import Instance
     from cpsched.result import Result
-
-
-class Format(enum.StrEnum):
-    """What is printed on stdout."""
-
-    TEXT = "text"
-    JSON = "json"
-    KUBECTL = "kubectl"
 
 
 def register(app: typer.Typer) -> None:
@@ -63,13 +67,14 @@ def solve(
             "--method",
             "-m",
             help="Job shops: auto, cpsat, tabu or rule:NAME. Pods: auto, cpsat, columns, search, "
-            "default-scheduler, default-preemption, first-fit-decreasing or best-fit.",
+            "default-scheduler, default-preemption, first-fit-decreasing or best-fit. VMs: auto, "
+            "greedy, best-fit-vbpp or pop.",
         ),
     ] = "auto",
     input_format: Annotated[
         str | None,
         typer.Option(
-            help="jsplib, taillard, fjs, json, scenario, kubernetes or openb.",
+            help=FORMATS_HELP,
             show_default="by content",
             metavar="FORMAT",
         ),
@@ -83,14 +88,17 @@ def solve(
     output_style: Annotated[
         Format,
         typer.Option(
-            "--format", "-f", help="What is printed: text, JSON lines, or kubectl commands."
+            "--format",
+            "-f",
+            help="What is printed: text, JSON lines; kubectl commands for pods; openstack or "
+            "proxmox commands or a table for VMs.",
         ),
     ] = Format.TEXT,
     plot: Annotated[
         str | None,
         typer.Option(
             metavar="FILE.png|svg",
-            help="Draw a Gantt chart, or the nodes before and after (one instance only).",
+            help="Draw a Gantt chart, or nodes or fragments before and after (one instance only).",
         ),
     ] = None,
     hint: Annotated[
@@ -109,6 +117,17 @@ def solve(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress; only the result and errors.")
     ] = False,
+    move_cost: MoveCost = None,
+    evict_cost: EvictCost = None,
+    grace_unit: GraceUnit = None,
+    budget_cost: BudgetCost = None,
+    never_moves: NeverMoves = None,
+    max_moves: MaxMoves = None,
+    objective: Objective = None,
+    goal: Goal = None,
+    fragment: Fragment = None,
+    in_flight: InFlight = None,
+    inflow: Inflow = None,
 ) -> None:
     """Find the best schedule or placement within a time limit, and prove what can be proven.
 
@@ -130,15 +149,22 @@ def solve(
 
       cpsched solve cluster.json -f kubectl > plan.sh       the plan as commands, to read first
 
+      cpsched solve now.json --hint plan.json               from a plan for an earlier snapshot
+
+      cpsched solve openstack/ --max-moves 50 -f openstack  VMs: migrations, as commands
+
+      cpsched solve vms.json --goal 0.40 --plot vms.svg     few migrations to a fragment rate
+
       cpsched solve scenarios.jsonl --scenario 3            one of many in a file
 
-    The files of a Kubernetes snapshot together are one cluster. Nothing here talks to a cluster.
+    The files of a Kubernetes, OpenStack or Proxmox snapshot together are one cluster. Nothing
+    here talks to a cluster.
 
-    Ctrl-C (or SIGTERM) ends with the best found so far; a second one aborts. Every schedule and
-    placement has passed the check against the instance; a placement has a plan that leads there.
-    In JSON, each instance is one object on one line. Exit code: 0 if every instance has a
-    solution, 1 if one has none (also: was not started, or a result could not be written), 2 for
-    bad input.
+    Ctrl-C (or SIGTERM) ends with the best found so far; a second one aborts (exit code 130).
+    Every schedule and placement has passed the check against the instance; a placement has a
+    plan that leads there. In JSON, each instance is one object on one line. Exit code: 0 if every
+    instance has a solution, 1 if one has none (also: was not started, or a result could not be
+    written), 2 for bad input.
     """
     task = Task.prepare(
         sources=sources,
@@ -149,9 +175,16 @@ def solve(
         plot=plot,
         hint=hint,
         number=number,
+        settings={
+            "move": move_cost,
+            "evict": evict_cost,
+            "grace_unit": grace_unit,
+            "budget": budget_cost,
+            "never_moves": never_moves,
+            **vm_settings(max_moves, objective, goal, fragment, in_flight, inflow),
+        },
     )
-    if output_style is Format.KUBECTL:
-        task.require_commands()
+    task.require_format(output_style)
     raise typer.Exit(run(task, output_style, quiet=quiet))
 
 
@@ -165,6 +198,7 @@ class Task:
     method: str
     results: OutputFile | None
     picture: OutputFile | None
+    remarks: list[str]
 
     @classmethod
     def prepare(
@@ -178,6 +212,7 @@ class Task:
         plot: str | None,
         hint: str | None,
         number: int | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> Task:
         """Read all inputs and check all outputs; InputError for what cannot be used."""
         from cpsched import solving
@@ -201,6 +236,7 @@ class Task:
             if not 1 <= number <= len(instances):
                 raise InputError(f"--scenario must be in 1..{len(instances)}, not {number}")
             instances = [instances[number - 1]]
+        instances = [adjusted(instance, settings or {}) for instance in instances]
         if picture is not None and len(instances) > 1:
             raise InputError(f"--plot draws one instance, {len(instances)} are given")
         if results is not None:
@@ -210,18 +246,25 @@ class Task:
         for instance in instances:
             solving.check_supported(method, instance)
         hints: list[Any] = [None] * len(instances)
+        remarks: list[str] = []
         if hint is not None:
-            from cpsched.instances.solutions import MAX_BYTES
+            from cpsched.cli.hints import read_hints
 
-            data, name = read_bytes(hint, MAX_BYTES)
-            hints = [_read_hint(data, name, instance) for instance in instances]
-        return cls(instances, hints, limits, method, results, picture)
+            read = read_hints(hint, instances)
+            hints = [solution for solution, _ in read]
+            remarks = [line for _, lines in read for line in lines]
+        return cls(instances, hints, limits, method, results, picture, remarks)
 
-    def require_commands(self) -> None:
-        """InputError if the answer to an instance cannot be printed as commands."""
+    def require_format(self, style: Format) -> None:
+        """InputError if the answer to an instance cannot be printed in *style*."""
+        if style in (Format.TEXT, Format.JSON):
+            return
         for instance in self.instances:
-            if not families.of(instance).COMMANDS:
-                raise InputError(f"--format kubectl is for clusters, {instance.name} is none")
+            if style.value not in families.of(instance).COMMANDS:
+                whose = "pods" if style is Format.KUBECTL else "VMs"
+                raise InputError(
+                    f"--format {style.value} is for clusters of {whose}, {instance.name} is none"
+                )
 
 
 def _reject_equal_names(instances: Sequence[Instance], sources: Sequence[str]) -> None:
@@ -238,24 +281,13 @@ def _reject_equal_names(instances: Sequence[Instance], sources: Sequence[str]) -
         seen[instance.name] = source
 
 
-def _read_hint(data: bytes, source: str, instance: Instance) -> Any:
-    from cpsched.checking import check
-    from cpsched.instances.solutions import parse_solution
-
-    schedule = parse_solution(data, source, instance)
-    verdict = check(instance, schedule)
-    if not verdict.ok:
-        raise InputError(
-            f"the hint breaks a rule of {instance.name}: {verdict.violations[0]}", source=source
-        )
-    return schedule
-
-
 def run(task: Task, style: Format, *, quiet: bool) -> int:
     """Solve, print, write; return the exit code."""
     from rich.console import Console
 
     notes = Console(stderr=True, quiet=quiet, highlight=False)
+    for line in task.remarks:
+        notes.print(line, markup=False, soft_wrap=True)
     entries: list[report.Entry] = []
     unsaved: dict[OutputFile, str] = {}
     with stop_on_signal() as stop:
@@ -263,22 +295,13 @@ def run(task: Task, style: Format, *, quiet: bool) -> int:
             entries.append(entry)
             try:
                 if style is not Format.TEXT:
-                    emit(_printed(entry, style), None)
+                    emit(printed(entry, style), None)
             finally:  # the reader of a pipe may go, the file is still wanted
-                unsaved = _save(task, entries)
+                unsaved = save(task, entries)
         interrupted = stop.is_set()
     if style is Format.TEXT:
-        _print_text(task, entries, unsaved, interrupted=interrupted)
-    return _explain(task, entries, list(unsaved.values()))
-
-
-def _printed(entry: report.Entry, style: Format) -> str:
-    if style is Format.JSON:
-        return report.json_line(report.record(entry.instance, entry.result))
-    if entry.result.solution is None:
-        return ""
-    commands = families.function(families.of(entry.instance).COMMANDS)
-    return str(commands(entry.instance, entry.result.solution))
+        print_text(task, entries, unsaved, interrupted=interrupted)
+    return explain(task, entries, list(unsaved.values()))
 
 
 def _solve_all(task: Task, stop: threading.Event, notes: Console) -> Iterator[report.Entry]:
@@ -319,84 +342,3 @@ def _solve_all(task: Task, stop: threading.Event, notes: Console) -> Iterator[re
                 soft_wrap=True,
             )
         yield report.Entry(instance, result, best_known(instance))
-
-
-def _save(task: Task, entries: Sequence[report.Entry]) -> dict[OutputFile, str]:
-    """Bring the output files up to date, so that nothing is lost in a long list.
-
-    Returns the files that could not be written and why: a solve of hours must not end without
-    its result because a disk is full.
-    """
-    failed: dict[OutputFile, str] = {}
-    for file, content in ((task.results, _results), (task.picture, _picture)):
-        if file is None or (file is task.picture and entries[0].result.solution is None):
-            continue
-        try:
-            file.write(content(file, entries))
-        except CpschedError as error:
-            failed[file] = " ".join(str(error).split())  # a back end may speak in paragraphs
-        except MemoryError:
-            failed[file] = f"{file.path}: out of memory"
-    return failed
-
-
-def _results(file: OutputFile, entries: Sequence[report.Entry]) -> str:
-    if file.suffix == ".csv":
-        rows = [report.csv_rows(entry.instance, entry.result) for entry in entries]
-        return report.csv_header(entries[0].result.family) + "".join(rows)
-    return "".join(report.json_line(report.record(e.instance, e.result)) for e in entries)
-
-
-def _picture(file: OutputFile, entries: Sequence[report.Entry]) -> bytes:
-    from cpsched import plot
-
-    instance, result = entries[0].instance, entries[0].result
-    figure = families.function(families.of(instance).PLOT)(instance, result)
-    return plot.render(figure, file.suffix.removeprefix("."))
-
-
-def _print_text(
-    task: Task,
-    entries: Sequence[report.Entry],
-    unsaved: Collection[OutputFile],
-    *,
-    interrupted: bool,
-) -> None:
-    if len(entries) > 1:
-        for table in report.tables(entries):
-            print_table(table)
-    for entry in entries if len(entries) == 1 else ():
-        emit(report.summary(entry, interrupted=interrupted), None)
-    for label, file in (("written", task.results), ("picture", task.picture)):
-        solved = any(entry.result.solution is not None for entry in entries)
-        expected = file is not None and entries and (solved or file is task.results)
-        if file is not None and expected and file not in unsaved:
-            emit(f"  {label:<12}{file.path}\n", None)
-    if task.picture is None and len(entries) == 1 and entries[0].result.solution is not None:
-        picture = families.of(entries[0].instance).PICTURE
-        emit(f"  picture     add --plot FILE.png for a {picture}\n", None)
-
-
-def _explain(task: Task, entries: Sequence[report.Entry], unsaved: Sequence[str]) -> int:
-    """The exit code; what went wrong on stderr, one line."""
-    missing = [entry.result for entry in entries if entry.result.solution is None]
-    left = len(task.instances) - len(entries)
-    reasons = []
-    if len(missing) == 1:
-        result = missing[0]
-        proven = result.status is Status.INFEASIBLE
-        reasons.append(
-            f"{result.instance}: " + ("no solution exists" if proven else "no solution was found")
-        )
-        if result.reason:
-            reasons.append(result.reason)
-    elif missing:
-        names = ", ".join(result.instance for result in missing[:5])
-        reasons.append(f"{len(missing)} instances without a solution: {names}")
-    if left:
-        reasons.append(f"interrupted, {left} of {len(task.instances)} instances not started")
-    reasons.extend(unsaved)
-    if reasons:
-        print("error: " + "; ".join(reasons), file=sys.stderr)
-        return 1
-    return 0

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 
+#: What ``--input-format`` may be.
+FORMATS_HELP = (
+    "jsplib, taillard, fjs, json; pods: scenario, kubernetes, openb; VMs: vmr2l, openstack, "
+    "proxmox."
+)
+
 
 def expand(
     sources: Sequence[str], output: str | None = None, input_format: str | None = None

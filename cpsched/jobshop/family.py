@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cpsched.errors import InputError
 from cpsched.jobshop.check import check as check
 from cpsched.jobshop.instance import JobShop
 from cpsched.jobshop.methods import METHODS as METHODS
@@ -27,7 +28,11 @@ CSV_COLUMNS = ("job", "index", "machine", "start", "end")
 TABLE_COLUMNS = ("makespan", "bound", "gap")
 PLOT = "cpsched.plot:gantt_of_result"
 PICTURE = "Gantt chart"
-COMMANDS = ""
+COMMANDS: dict[str, str] = {}
+NAMED = True
+SETTINGS = ()
+GAP = True
+MEASURES = ()
 
 _RULE = "rule:"
 
@@ -135,10 +140,32 @@ def denied(instance: JobShop, schedule: Schedule, stated: dict[str, Any]) -> lis
     return []
 
 
+def with_setting(instance: JobShop, name: str, value: int | bool) -> JobShop:
+    """InputError: a job shop has no settings."""
+    raise InputError(f"{instance.name}: a job shop has no setting {name}, so not {value}")
+
+
+def as_stated(instance: JobShop, stated: dict[str, Any]) -> JobShop:
+    """*instance* itself: it has no settings."""
+    del stated
+    return instance
+
+
+def earlier(instance: JobShop, stated: dict[str, Any]) -> None:
+    """None: a job shop does not change while a schedule is at hand."""
+    del instance, stated
+
+
 def after(instance: JobShop, result: Result[Schedule]) -> list[str]:
     """Nothing: a schedule is long."""
     del instance, result
     return []
+
+
+def measures(instance: JobShop, result: Result[Schedule]) -> dict[str, float]:
+    """Nothing: makespan and gap say it."""
+    del instance, result
+    return {}
 
 
 def cells(instance: JobShop, result: Result[Schedule]) -> list[str]:

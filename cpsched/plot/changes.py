@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cpsched.plot.common import FloatArray
     from cpsched.pods.instance import Cluster, IntArray, LongArray
     from cpsched.pods.solution import Placement
@@ -19,6 +21,13 @@ _MAX_RESOURCES = 4
 
 #: Pod slots are shown only where at least this share of some node's is taken.
 _SLOTS_MATTER = 0.8
+
+
+def _shared(names: Sequence[str]) -> str:
+    """What all *names* begin with: the first and the last of them in order differ most."""
+    first, last = min(names), max(names)
+    same = (k for k, (one, two) in enumerate(zip(first, last, strict=False)) if one != two)
+    return first[: next(same, min(len(first), len(last)))]
 
 
 class Kind(enum.IntEnum):
@@ -49,6 +58,38 @@ class Changes:
         kinds[runs & ~stays] = Kind.EVICTED
         kinds[~runs & ~stays] = Kind.PENDING
         return kinds
+
+    @cached_property
+    def _common(self) -> tuple[int, int]:
+        """Characters that all node names begin and end with, up to the nearest separators."""
+        names = self.cluster.nodes
+        if len(set(names)) < 2:
+            return 0, 0
+        head = _shared(names)
+        while head and head[-1].isalnum():
+            head = head[:-1]
+        tail = _shared([name[len(head) :][::-1] for name in names])[::-1]
+        while tail and tail[0].isalnum():
+            tail = tail[1:]
+        return len(head), len(tail)
+
+    def node_name(self, node: int, length: int) -> str:
+        """Name of *node* in at most *length* characters: what all names share goes first.
+
+        First the shared end is left out, then the shared beginning, then whatever is furthest
+        from the end.
+        """
+        name = self.cluster.nodes[node]
+        head, tail = self._common
+        if len(name) <= length:
+            return name
+        core = name[: len(name) - tail]
+        ends = "…" if tail else ""
+        if len(core) + len(ends) <= length:
+            return core + ends
+        core = core[head:]
+        room = length - 1 - len(ends)
+        return "…" + core[-room:] + ends
 
     def of(self, kind: Kind) -> list[int]:
         """Pods of *kind*, the most important first, then in order of arrival."""

@@ -152,19 +152,22 @@ def _draw_lists(axes: Axes, changes: Changes) -> None:
         _line(axes, left, 0, f"{title}: {len(pods)}", INK, bold=True)
         # "and 1 more" takes as much room as the one.
         shown = pods if len(pods) <= _MAX_NAMES + 1 else pods[:_MAX_NAMES]
+        digits = max((len(str(changes.numbers.get(pod, ""))) for pod in shown), default=0)
+        indent = max(0.022, 0.009 + 0.007 * digits) if digits else 0.0
         for row, pod in enumerate(shown, 1):
             number = changes.numbers.get(pod)
             pod_name = cluster.pods[pod]
             if kind is Kind.MOVED:
-                old, new = cluster.nodes[cluster.node[pod]], cluster.nodes[then[pod]]
-                words = f"{shorten(pod_name, 30)}: {shorten(old, 16)} → {shorten(new, 16)}"
+                old = changes.node_name(int(cluster.node[pod]), 16)
+                new = changes.node_name(int(then[pod]), 16)
+                words = f"{shorten(pod_name, 30)}: {old} → {new}"
             elif kind is Kind.PLACED:
-                words = f"{shorten(pod_name, 24)} → {shorten(cluster.nodes[then[pod]], 14)}"
+                words = f"{shorten(pod_name, 24)} → {changes.node_name(int(then[pod]), 14)}"
             else:
                 words = shorten(pod_name, 26)
             if number is not None:
                 _line(axes, left, row, f"{number}", color_of(changes, pod), bold=True)
-            _line(axes, left + (0.022 if number is not None else 0), row, words, INK)
+            _line(axes, left + indent, row, words, INK)
         if len(pods) > len(shown):
             _line(axes, left, _MAX_NAMES + 1, f"and {len(pods) - _MAX_NAMES} more", "#6b7280")
 

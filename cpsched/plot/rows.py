@@ -28,6 +28,9 @@ _PALE, _DARK = 0.86, 0.58
 #: Distance of the two sides, in widths of a full node.
 _GAP = 0.42
 
+#: Inches that the name of a node takes between the sides.
+_LABEL = 0.08
+
 _FADED = "#8a9099"
 
 
@@ -71,7 +74,7 @@ def draw_rows(axes: Axes, changes: Changes, nodes: Sequence[int], row_inches: fl
             _draw_pods(axes, changes, side, row_of, resource, left, shift, lane, row_inches)
     for edge in (0.0, 1.0, offset, offset + 1.0):
         axes.axvline(edge, color=_FADED, linewidth=0.6, zorder=3)
-    _draw_lines(axes, changes, row_of, span, offset)
+    _draw_lines(axes, changes, row_of, span, offset, _LABEL / row_inches)
     _dress(axes, changes, nodes, row_inches, lane, span, offset)
 
 
@@ -151,9 +154,17 @@ def _bars(
 
 
 def _draw_lines(
-    axes: Axes, changes: Changes, row_of: dict[int, int], span: float, offset: float
+    axes: Axes,
+    changes: Changes,
+    row_of: dict[int, int],
+    span: float,
+    offset: float,
+    apart: float,
 ) -> None:
-    """A line for every moved pod; an end of one where the other node is not shown."""
+    """A line for every moved pod; an end of one where the other node is not shown.
+
+    apart: rows between two names of such nodes; one that has no room is left out.
+    """
     from matplotlib.collections import LineCollection
 
     now, then = changes.cluster.node, changes.placement.node
@@ -161,6 +172,7 @@ def _draw_lines(
     wave = np.linspace(0.0, 1.0, 40)
     smooth = wave * wave * (3 - 2 * wave)
     paths, colors = [], []
+    named: dict[float, list[float]] = {span: [], offset: []}
     for pod in changes.of(Kind.MOVED):
         start, end = leave.get(pod), arrive.get(pod)
         color = color_of(changes, pod)
@@ -173,10 +185,13 @@ def _draw_lines(
                 continue
             paths.append(np.array([[here, y], [here + reach, y]]))
             colors.append(color)
+            if any(abs(y - other) < apart for other in named[here]):
+                continue
+            named[here].append(y)
             axes.text(
                 here + 1.2 * reach,
                 y,
-                shorten(changes.cluster.nodes[side[pod]], 13),
+                changes.node_name(int(side[pod]), 13),
                 ha="left" if reach > 0 else "right",
                 va="center",
                 fontsize=5.5,
@@ -217,7 +232,7 @@ def _dress(
     offset: float,
 ) -> None:
     points = float(np.clip(72 * row_inches * 0.42, 5.5, 9.0))
-    names = [shorten(changes.cluster.nodes[node], 26) for node in nodes]
+    names = [changes.node_name(node, 26) for node in nodes]
     lanes = len(changes.resources)
     small = min(points - 1.5, 72 * row_inches * lane * 0.75)
     axes.set_yticks(range(len(nodes)), names, fontsize=points, color=INK, parse_math=False)

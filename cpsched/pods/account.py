@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cpsched.pods import objective
 from cpsched.pods.objective import Goal
-from cpsched.pods.occupancy import Occupancy
+from cpsched.pods.reasons import binding, held, unplaced
 from cpsched.words import count
 
 if TYPE_CHECKING:
@@ -73,11 +73,29 @@ def plan_of(cluster: Cluster, placement: Placement) -> Plan:
     return make_plan(cluster, placement)
 
 
-def commands(cluster: Cluster, placement: Placement) -> str:
-    """The plan that leads to *placement* as shell commands."""
+def commands(cluster: Cluster, result: Result[Placement]) -> str:
+    """The plan that leads to the placement of *result*, which has one, as shell commands."""
     from cpsched.pods.commands import kubectl
 
-    return kubectl(cluster, plan_of(cluster, placement))
+    if result.solution is None:
+        raise ValueError(f"{result.instance}: there is no placement to carry out")
+    return kubectl(cluster, plan_of(cluster, result.solution), proof=proof(cluster, result))
+
+
+def proof(cluster: Cluster, result: Result[Placement]) -> str:
+    """What is proven of the placement of *result*, in a sentence."""
+    if result.solution is None:
+        return "there is no placement"
+    rows = stage_rows(cluster, result.solution, result.bound)
+    places = [row for row in rows if row.stage.goal is Goal.UNPLACED]
+    if all(row.proven for row in rows):
+        return "optimal: proven that no more pods can be placed, and none of these cheaper"
+    if all(row.proven for row in places):
+        return "proven that no more pods can be placed; not proven that it is the cheapest way"
+    known = sum(row.proven for row in places)
+    if not known:
+        return "not proven: more pods might be placed"
+    return f"not proven beyond the highest {known} of {len(places)} priorities"
 
 
 def record(cluster: Cluster, placement: Placement, bound: int | None) -> dict[str, Any]:
@@ -101,6 +119,7 @@ def record(cluster: Cluster, placement: Placement, bound: int | None) -> dict[st
     costs = [row for row in rows if row.stage.goal is Goal.DISRUPTION]
     names = (*cluster.nodes, None)  # -1 is the last
     return {
+        "policy": asdict(cluster.policy),
         "tiers": tiers,
         "moved": int(moved(cluster, placement).sum()),
         "evicted": int(evicted(cluster, placement).sum()),
@@ -111,6 +130,11 @@ def record(cluster: Cluster, placement: Placement, bound: int | None) -> dict[st
             pod: names[node]
             for pod, node in zip(cluster.pods, placement.node.tolist(), strict=True)
         },
+        "held": {cluster.pods[pod]: reason for pod, reason in held(cluster).items()},
+        "budgets": [
+            {"name": budget.name, "allowed": budget.allowed, "used": used}
+            for budget, used in binding(cluster, placement)
+        ],
         "unplaced": [
             {"pod": cluster.pods[pod], "reason": reason}
             for pod, reason in unplaced(cluster, placement)
@@ -121,6 +145,7 @@ def record(cluster: Cluster, placement: Placement, bound: int | None) -> dict[st
                 "pod": cluster.pods[step.pod],
                 "node": cluster.nodes[step.node],
                 "from": None if step.source is None else cluster.nodes[step.source],
+                "owner": _owner(cluster, step.pod),
                 "cost": step.cost,
                 "reason": step.reason,
             }
@@ -129,19 +154,8 @@ def record(cluster: Cluster, placement: Placement, bound: int | None) -> dict[st
     }
 
 
-def unplaced(cluster: Cluster, placement: Placement) -> list[tuple[int, str]]:
-    """Pods without a place and why, in order of priority, then arrival."""
-    pods = np.flatnonzero(placement.node < 0)
-    order = pods[np.argsort(-cluster.priority[pods], kind="stable")].tolist()
-    state = Occupancy(cluster, placement.node)
-    return [(pod, cluster.held[pod] or _blocked(state, pod)) for pod in order]
-
-
-def _blocked(state: Occupancy, pod: int) -> str:
-    if state.feasible(pod).any():
-        # There is room for it alone: moving or placing others came first, or a limit of the plan.
-        return "fits on its own, but is not placed in this answer"
-    return state.blocked(pod)
+def _owner(cluster: Cluster, pod: int) -> str | None:
+    return cluster.owners[cluster.owner[pod]] if cluster.owner[pod] >= 0 else None
 
 
 def objective_text(cluster: Cluster, total: int | None) -> str:
@@ -161,13 +175,9 @@ def objective_text(cluster: Cluster, total: int | None) -> str:
     return f"{lost or 0} unplaced, cost {cost}"
 
 
-def _held(cluster: Cluster) -> str:
+def _held_text(cluster: Cluster) -> str:
     """How many running pods may not move, and the most frequent reasons; empty if all may."""
-    reasons = Counter(
-        reason
-        for reason, running in zip(cluster.held, cluster.running.tolist(), strict=True)
-        if reason and running
-    )
+    reasons = Counter(held(cluster).values())
     if not reasons:
         return ""
     said = [f"{number} {reason}" for reason, number in reasons.most_common(_REASONS)]
@@ -209,8 +219,12 @@ def facts(
             f"cost {cost}; {best}",
         )
     )
-    if held := _held(cluster):
-        lines.append(("held", held))
+    if text := _held_text(cluster):
+        lines.append(("held", text))
+    if used := binding(cluster, result.solution):
+        names = ", ".join(budget.name for budget, _ in used[:_REASONS])
+        more = f" and {len(used) - _REASONS} more" if len(used) > _REASONS else ""
+        lines.append(("budgets", f"{len(used)} used up: {names}{more}"))
     if result.reason:
         lines.append(("note", result.reason))
     lines.append(("answer", found))
@@ -245,6 +259,20 @@ def after(cluster: Cluster, result: Result[Placement]) -> list[str]:
     if len(steps) > MAX_LINES:
         lines.append(f"  and {len(steps) - MAX_LINES} more (--output plan.json holds all)")
     return lines
+
+
+def measures(cluster: Cluster, result: Result[Placement]) -> dict[str, float]:
+    """Pods without a place, moved and evicted; stages proven, in per cent."""
+    placement = result.solution
+    if placement is None:
+        raise ValueError(f"{result.instance}: there is no placement to measure")
+    proven = [row.proven for row in stage_rows(cluster, placement, result.bound)]
+    return {
+        "unplaced": int((placement.node < 0).sum()),
+        "moved": int(moved(cluster, placement).sum()),
+        "evicted": int(evicted(cluster, placement).sum()),
+        "proven %": 100 * sum(proven) / max(1, len(proven)),
+    }
 
 
 def cells(cluster: Cluster, result: Result[Placement]) -> list[str]:

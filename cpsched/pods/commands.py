@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from cpsched.pods.steps import Action
+from cpsched.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,17 +16,22 @@ if TYPE_CHECKING:
     from cpsched.pods.instance import Cluster
     from cpsched.pods.steps import Plan
 
+#: Owners that the header names.
+_OWNERS = 20
+
 _HEADER = """\
 #!/bin/sh
 # {title}
-# {evictions} evictions, {bindings} bindings, cost {cost}.
+# {proof}
+# {steps}: {evictions}, {bindings}, cost {cost}.
+{owners}#
 # Read it before you run it; it stops at the first error.
 #
 # An evicted pod never comes back: its controller creates another one, under a new name
 # (StatefulSets keep it). kube-scheduler places that one as it likes and may do so before a
 # binding below does. To steer it, one of these has to be set up first:
 #   - a scheduler extender or plug-in that accepts the planned node only;
-#   - a mutating webhook that adds a scheduling gate to pods of the owners below; then remove the
+#   - a mutating webhook that adds a scheduling gate to pods of the owners above; then remove the
 #     gate while adding a nodeSelector kubernetes.io/hostname with the planned node.
 # Bindings of re-created pods are therefore comments: put in the new name. A binding of a pod that
 # the scheduler has placed already fails with a conflict (409). A terminating pod keeps its room
@@ -33,20 +40,23 @@ set -eu
 """
 
 
-def kubectl(cluster: Cluster, plan: Plan) -> str:
+def kubectl(cluster: Cluster, plan: Plan, *, proof: str = "") -> str:
     """*plan* as a shell script of kubectl commands, one comment with the reason for each step.
 
     Evictions go through the Eviction API, so that disruption budgets are kept by the API server;
     bindings through the Binding API. Bindings of pods that a controller re-creates under a name
-    nobody knows yet are commented out.
+    nobody knows yet are commented out. proof: what is proven of the plan's end, for the header.
     """
     bindings = sum(step.action is Action.BIND for step in plan.steps)
     lines = [
         _HEADER.format(
             title=_one_line(f"Plan for {cluster.name}"),
-            evictions=len(plan.steps) - bindings,
-            bindings=bindings,
+            proof=_one_line(f"Proof: {proof or 'none is stated'}."),
+            steps=count(len(plan.steps), "step"),
+            evictions=count(len(plan.steps) - bindings, "eviction"),
+            bindings=count(bindings, "binding"),
             cost=plan.cost,
+            owners="".join(f"# {_one_line(line)}\n" for line in _owners(cluster, plan)),
         )
     ]
     for number, step in enumerate(plan.steps, 1):
@@ -69,8 +79,9 @@ def kubectl(cluster: Cluster, plan: Plan) -> str:
             continue
         target = {"apiVersion": "v1", "kind": "Node", "name": node}
         if step.source is not None:
-            path = f"/api/v1/namespaces/{namespace}/pods/NEW_NAME"
-            meta = {"name": "NEW_NAME", "namespace": namespace}
+            if not _keeps_names(cluster, step.pod):
+                path = f"/api/v1/namespaces/{namespace}/pods/NEW_NAME"
+                meta = {"name": "NEW_NAME", "namespace": namespace}
             lines.append(f"# planned node of the pod that replaces it: {_one_line(node)}")
         body = {"apiVersion": "v1", "kind": "Binding", "metadata": meta, "target": target}
         command = _create(f"{path}/binding", body)
@@ -78,6 +89,35 @@ def kubectl(cluster: Cluster, plan: Plan) -> str:
             command = "\n".join(f"# {line}" for line in command.splitlines())
         lines += [command, ""]
     return "\n".join(lines)
+
+
+def _owner(cluster: Cluster, pod: int) -> str:
+    """Controller of *pod* as ``namespace/Kind/name``, empty for none."""
+    return cluster.owners[cluster.owner[pod]] if cluster.owner[pod] >= 0 else ""
+
+
+def _keeps_names(cluster: Cluster, pod: int) -> bool:
+    """Whether the pod that replaces *pod* bears its name: those of a StatefulSet do."""
+    parts = _owner(cluster, pod).split("/")
+    return len(parts) == 3 and parts[1] == "StatefulSet"
+
+
+def _owners(cluster: Cluster, plan: Plan) -> list[str]:
+    """Whose pods are evicted, and what to know about pods that keep their names."""
+    gone = [step.pod for step in plan.steps if step.action is Action.EVICT]
+    if not gone:
+        return ["No running pod is touched."]
+    pods = Counter(_owner(cluster, pod) or "no controller" for pod in gone)
+    lines = ["Pods are evicted of:"]
+    lines += [f"  {owner}: {count(number, 'pod')}" for owner, number in pods.most_common(_OWNERS)]
+    if len(pods) > _OWNERS:
+        lines.append(f"  and {count(len(pods) - _OWNERS, 'other owner')}")
+    if named := sum(_keeps_names(cluster, pod) for pod in gone):
+        lines += [
+            f"WARNING: {count(named, 'pod')} of StatefulSets among them: such a pod is re-created",
+            "under the same name, and only when the old one is gone.",
+        ]
+    return lines
 
 
 def _create(path: str, body: Mapping[str, object]) -> str:

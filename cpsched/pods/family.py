@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 from cpsched.pods.account import after as after
 from cpsched.pods.account import cells as cells
 from cpsched.pods.account import facts as facts
+from cpsched.pods.account import measures as measures
 from cpsched.pods.account import objective_text as objective_text
 from cpsched.pods.account import record as record
 from cpsched.pods.check import check as check
-from cpsched.pods.instance import Cluster
+from cpsched.pods.earlier import earlier as earlier
+from cpsched.pods.instance import Cluster, Policy
 from cpsched.pods.methods import METHODS as METHODS
 from cpsched.pods.methods import obstacle as obstacle
 from cpsched.pods.objective import objective
+from cpsched.pods.statements import as_stated as as_stated
 from cpsched.pods.statements import denied as denied
 from cpsched.words import count
 
@@ -30,8 +34,12 @@ OBJECTIVE = "objective"
 SOLUTION = "placement"
 CSV_COLUMNS = ("pod", "priority", "node_before", "node")
 TABLE_COLUMNS = ("unplaced before", "unplaced", "at least", "moved", "evicted", "proven")
+MEASURES = ("unplaced", "moved", "evicted", "proven %")
 PLOT = "cpsched.plot:before_after_of_result"
-COMMANDS = "cpsched.pods.account:commands"
+COMMANDS = {"kubectl": "cpsched.pods.account:commands"}
+NAMED = False
+GAP = False  # an objective of several stages is one number only to be compared
+SETTINGS = tuple(entry.name for entry in fields(Policy))
 PICTURE = "picture of the nodes before and after"
 
 
@@ -50,6 +58,11 @@ def start(
     from cpsched.pods import running
 
     return running.start(instance, limits, method, incumbent)
+
+
+def with_setting(instance: Cluster, name: str, value: Any) -> Cluster:
+    """*instance* with another value of one field of its policy."""
+    return replace(instance, policy=replace(instance.policy, **{name: value}))
 
 
 def csv_rows(instance: Cluster, placement: Placement) -> Iterator[tuple[str, int, str, str]]:

@@ -27,19 +27,22 @@ def simulate(cluster: Cluster, plan: Plan) -> IntArray:
     PlanError
         If a step breaks a rule, naming the step and the rule.
     """
-    replay = _Replay(cluster, {step.pod for step in plan.steps})
+    replay = Replay(cluster, {step.pod for step in plan.steps})
     for number, step in enumerate(plan.steps, 1):
         if not (0 <= step.pod < cluster.num_pods and 0 <= step.node < cluster.num_nodes):
             raise PlanError(f"step {number}: no pod {step.pod} or no node {step.node}")
-        act = replay.evict if step.action is Action.EVICT else replay.bind
-        for problem in act(step.pod, step.node):
+        problem = replay.attempt(step.action, step.pod, step.node)
+        if problem:
             name, node = cluster.pods[step.pod], cluster.nodes[step.node]
             raise PlanError(f"step {number} ({step.action} {name}, node {node}): {problem}")
     return replay.node
 
 
-class _Replay:
-    """Where pods are at one moment, and what is wrong with the next step."""
+class Replay:
+    """Where pods are at one moment, and what is wrong with the next step.
+
+    touched: pods that steps will name; rules of other pods are not looked up.
+    """
 
     def __init__(self, cluster: Cluster, touched: set[int]) -> None:
         self.cluster = cluster
@@ -61,6 +64,12 @@ class _Replay:
         self.repelled = of_pod(rule.targets for rule in cluster.conflicts)
         self.joins = of_pod(rule.holders for rule in cluster.affinities)
         self.spreads = of_pod(rule.holders for rule in cluster.spreads)
+
+    def attempt(self, action: Action, pod: int, node: int) -> str:
+        """Do a step if no rule forbids it; the first that does in words, empty if it is done."""
+        act = self.evict if action is Action.EVICT else self.bind
+        # A step with a problem ends at its first sentence, before it changes where pods are.
+        return next(act(pod, node), "")
 
     def evict(self, pod: int, node: int) -> Iterator[str]:
         """Take *pod* from *node*; what is wrong with that, if anything."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
+from cpsched.errors import InputError
+from cpsched.pods.instance import Policy
 from cpsched.pods.plan import Action, Plan, PlanError, Step, simulate
 
 if TYPE_CHECKING:
@@ -12,6 +15,29 @@ if TYPE_CHECKING:
 
 #: Keys of ``solution`` that follow from the cluster and the placement.
 _FOLLOWS = ("moved", "evicted", "disruption")
+
+
+def as_stated(cluster: Cluster, stated: dict[str, Any]) -> Cluster:
+    """*cluster* under the policy of a result's ``solution``; itself if that states none.
+
+    Raises InputError with the JSON path of what is no policy.
+    """
+    solution = stated.get("solution")
+    if not isinstance(solution, dict) or "policy" not in solution:
+        return cluster
+    path, policy = "$.solution.policy", solution["policy"]
+    known = [entry.name for entry in fields(Policy)]
+    if not isinstance(policy, dict):
+        raise InputError("the policy must be an object", path=path)
+    for key in policy:
+        if key not in known:
+            raise InputError(
+                f"unknown key {key[:40]!a}; allowed are {', '.join(known)}", path=path
+            )
+    try:
+        return replace(cluster, policy=replace(cluster.policy, **policy))
+    except InputError as error:
+        raise InputError(error.reason, path=path) from None
 
 
 def denied(cluster: Cluster, placement: Placement, stated: dict[str, Any]) -> list[str]:
@@ -29,6 +55,11 @@ def denied(cluster: Cluster, placement: Placement, stated: dict[str, Any]) -> li
     found = [
         f"the stated {key} is {solution[key]!r:.60}, the placement's is {truth[key]}"
         for key in _FOLLOWS
+        if key in solution and solution[key] != truth[key]
+    ]
+    found += [
+        f"the stated {key} differs from what the cluster and the placement say"
+        for key in ("held", "budgets")
         if key in solution and solution[key] != truth[key]
     ]
     tiers = solution.get("tiers")

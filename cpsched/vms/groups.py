@@ -29,7 +29,8 @@ class Group(Arrays):
 
     Asked of arrivals, at any moment: a VM that comes to a PM (rack) where it is not yet must find
     at most ``most - 1`` others of an anti-affinity group there, and all others of an affinity
-    group. What is broken already and stays is let be.
+    group. (So an affinity group that is together does not leave: the first to go would be alone.)
+    What is broken already and stays is let be.
 
     Raises InputError for an unknown kind or scope, or a *most* that is not positive.
     """

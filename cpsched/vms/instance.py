@@ -134,7 +134,10 @@ class VmCluster(Arrays):
         yield from self._shape_problems()
         yield from self._index_problems()
         object.__setattr__(self, "closed", flags(self.closed | self.evacuate))
-        pairs = np.unique(np.sort(self.conflicts, axis=1), axis=0)
+        # As one number each: rows would be compared byte by byte.
+        low, high = self.conflicts.min(axis=1), self.conflicts.max(axis=1)
+        keys = np.unique(low.astype(np.int64) * self.num_vms + high)
+        pairs = np.stack((keys // self.num_vms, keys % self.num_vms), axis=1)
         object.__setattr__(self, "conflicts", ints(pairs, "conflicts", np.int32))
         yield from self._place_problems()
         yield from contradictions(self)
@@ -271,9 +274,10 @@ class VmCluster(Arrays):
 
     @cached_property
     def _partners(self) -> tuple[IntArray, IntArray]:
-        both = np.unique(np.concatenate((self.conflicts, self.conflicts[:, ::-1])), axis=0)
-        ptr = np.searchsorted(both[:, 0], np.arange(self.num_vms + 1)).astype(np.int32)
-        return ptr, np.ascontiguousarray(both[:, 1])
+        one, other = np.concatenate((self.conflicts, self.conflicts[:, ::-1])).T
+        order = np.lexsort((other, one))
+        ptr = np.searchsorted(one[order], np.arange(self.num_vms + 1)).astype(np.int32)
+        return ptr, other[order]
 
     @cached_property
     def groups_of(self) -> tuple[tuple[int, ...], ...]:

@@ -29,9 +29,10 @@ def schedule(cluster: VmCluster, migrations: Migrations) -> tuple[Lane, ...]:
 
     List scheduling: whenever a lane is free, the first step that may start does. It may start
     before an earlier step has finished, or even started, only if it keeps every rule while all
-    earlier unfinished steps hold both their places. So the earlier ones find the room that they
-    had in the plan, and no moment breaks a rule however long a step takes. Limits are the
-    policy's ``in_flight``, ``inflow`` and ``outflow``.
+    earlier unfinished steps hold both their places; so these find the room that they had in the
+    plan. Durations are estimates: whoever lets a step wait for all that end before it starts here
+    keeps every rule however long they take. Limits are the policy's ``in_flight``, ``inflow`` and
+    ``outflow``.
 
     Raises
     ------

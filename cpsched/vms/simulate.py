@@ -81,8 +81,11 @@ class Occupancy:
         # PMs to which a VM is on its way, or for which room is kept.
         self._coming: dict[int, list[int]] = {}
 
-    def problems(self, move: Migration) -> Iterator[str]:
-        """What is wrong if *move* begins now; each finding a sentence without its subject."""
+    def problems(self, move: Migration, *, room: bool = True) -> Iterator[str]:
+        """What is wrong if *move* begins now; each finding a sentence without its subject.
+
+        room: whether to ask for free resources, too.
+        """
         cluster = self.cluster
         if problem := malformed(cluster, move) or self._stuck(move):
             yield problem
@@ -95,7 +98,7 @@ class Occupancy:
         if not cluster.allowed[cluster.profile[vm], pm]:
             yield "the PM is not allowed for it"
         demand = cluster.demand[vm]
-        for numa in move.numa:
+        for numa in move.numa if room else ():
             short = np.flatnonzero((demand > 0) & (demand > self.free[numa]))
             for resource in short.tolist():
                 yield (

@@ -11,12 +11,12 @@ FORMATS: tuple[str, ...] = ("jsplib", "taillard", "fjs", "json")
 POD_FORMATS: tuple[str, ...] = ("json", "scenario", "kubernetes", "openb")
 
 #: Formats that hold VMs on PMs.
-VM_FORMATS: tuple[str, ...] = ("json", "vmr2l")
+VM_FORMATS: tuple[str, ...] = ("json", "vmr2l", "openstack", "proxmox")
 
 ALL_FORMATS: tuple[str, ...] = tuple(dict.fromkeys((*FORMATS, *POD_FORMATS, *VM_FORMATS)))
 
 #: Formats that spread one instance over several files.
-PARTIAL: tuple[str, ...] = ("kubernetes", "openb")
+PARTIAL: tuple[str, ...] = ("kubernetes", "openb", "openstack", "proxmox")
 
 
 def check_format(name: str, kind: str = "format") -> None:

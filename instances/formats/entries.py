@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -77,13 +78,21 @@ def each(value: Any, size: int, path: str, low: int, high: int) -> npt.NDArray[n
     return found
 
 
-def table(value: Any, rows: int, columns: int, path: str) -> npt.NDArray[np.int64]:
-    """*value* if it is *rows* lists of *columns* integers from 0 on."""
+def table(
+    value: Any, rows: int | None, columns: int, path: str, high: int = INT64
+) -> npt.NDArray[np.int64]:
+    """*value* if it is *rows* lists (None: any number) of *columns* integers in 0..*high*."""
     entries = listed(value, path)
-    if len(entries) != rows:
+    if rows is not None and len(entries) != rows:
         raise InputError(f"{rows} lists are needed, not {len(entries)}", path=path)
-    found = [each(row, columns, f"{path}[{k}]", 0, INT64) for k, row in enumerate(entries)]
-    return np.array(found, dtype=np.int64).reshape(rows, columns)
+    flat: list[Any] = []
+    if set(map(type, entries)) <= {list} and set(map(len, entries)) <= {columns}:
+        flat = list(chain.from_iterable(entries))
+    # As in numbers: what is correct is checked at the speed of C, the rest entry by entry.
+    if not flat or set(map(type, flat)) != {int} or min(flat) < 0 or max(flat) > high:
+        for k, row in enumerate(entries):
+            each(row, columns, f"{path}[{k}]", 0, high)
+    return np.array(flat, dtype=np.int64).reshape(len(entries), columns)
 
 
 def bits(value: Any, columns: int, path: str) -> npt.NDArray[np.bool_]:

@@ -143,6 +143,8 @@ class _Hosts:
         if rack is not None:
             rack = self.racks.setdefault(label(rack, f"{path}.rack_id"), len(self.racks))
         entries = listed(_key(host, "numa", path), f"{path}.numa")
+        if not entries:
+            raise InputError("a host needs at least one NUMA node", path=f"{path}.numa")
         self.numas[name] = (len(self.numa_pm), len(entries))
         for k, entry in enumerate(entries):
             at = f"{path}.numa[{k}]"

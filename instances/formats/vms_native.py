@@ -30,7 +30,7 @@ from cpsched.instances.formats.entries import (
     reasons,
     table,
 )
-from cpsched.instances.formats.native import check_keys, load
+from cpsched.instances.formats.native import check_keys, describe, load
 from cpsched.vms.groups import Group
 from cpsched.vms.instance import VmCluster
 from cpsched.vms.inventory import Inventory
@@ -118,7 +118,7 @@ def parse(text: str) -> VmCluster:
             _group(entry, vms, f"$.groups[{k}]")
             for k, entry in enumerate(listed(root["groups"], "$.groups"))
         ),
-        conflicts=_pairs(root["conflicts"], vms),
+        conflicts=table(root["conflicts"], None, 2, "$.conflicts", vms - 1).astype(np.int32),
         policy=policy_of(root["policy"]),
         inventory=_inventory(root["inventory"], len(numa_pm), resources),
     )
@@ -138,16 +138,17 @@ def _places(value: Any, vms: int, numas: int) -> tuple[IntArray, IntArray]:
     entries = listed(value, "$.numa")
     if len(entries) != vms:
         raise InputError(f"{vms} lists are needed, not {len(entries)}", path="$.numa")
-    parts, numa = np.ones(vms, dtype=np.int32), np.full((vms, 2), -1, dtype=np.int32)
     for k, entry in enumerate(entries):
-        found = numbers(entry, f"$.numa[{k}]", 0, numas - 1)
-        if len(found) not in (1, 2):
+        if not isinstance(entry, list) or len(entry) not in (1, 2):
             raise InputError(
-                f"a VM is on one NUMA node or on two, not on {len(found)}", path=f"$.numa[{k}]"
+                f"a list of one NUMA node or of two is needed, not {describe(entry)}",
+                path=f"$.numa[{k}]",
             )
-        parts[k] = len(found)
-        numa[k, : len(found)] = found
-    return parts, numa
+    parts = np.array(list(map(len, entries)), dtype=np.int32)
+    # A second place for all, for one check of all.
+    pairs = table([[*entry, entry[0]][:2] for entry in entries], vms, 2, "$.numa", numas - 1)
+    pairs[parts == 1, 1] = -1
+    return parts, pairs.astype(np.int32)
 
 
 def _group(value: Any, vms: int, path: str) -> Group:
@@ -158,12 +159,6 @@ def _group(value: Any, vms: int, path: str) -> Group:
         return Group(name, value["kind"], value["scope"], members, value["most"])
     except InputError as error:
         raise InputError(error.reason, path=path) from None
-
-
-def _pairs(value: Any, vms: int) -> IntArray:
-    rows = listed(value, "$.conflicts")
-    found = [each(row, 2, f"$.conflicts[{k}]", 0, vms - 1) for k, row in enumerate(rows)]
-    return np.array(found, dtype=np.int32).reshape(-1, 2)
 
 
 def policy_of(value: Any, path: str = "$.policy") -> Policy:

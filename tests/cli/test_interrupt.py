@@ -98,7 +98,35 @@ def test_second_signal_ends_at_once(
     process.send_signal(signal.SIGINT)
     assert process.stdout.readline() == "stopping\n"
     process.send_signal(second)
-    assert process.wait(timeout=30) == -second
+    assert process.communicate(timeout=30) == ("", "error: interrupted\n")
+    assert process.returncode == 128 + second
+
+
+@pytest.mark.parametrize(
+    "ending", ["time.sleep(60)", "threading.Thread(target=time.sleep, args=(60,)).start()"]
+)
+def test_second_signal_while_the_process_ends(
+    start: Callable[..., subprocess.Popen[str]], ending: str
+) -> None:
+    """After the block: in what is finished, and while the interpreter joins its threads."""
+    script = (
+        "import threading, time\n"
+        "from cpsched.cli.interrupt import stop_on_signal\n"
+        "with stop_on_signal() as stop:\n"
+        "    print('ready', flush=True)\n"
+        "    stop.wait()\n"
+        "print('stopping', flush=True)\n"
+        f"{ending}\n"
+    )
+    process = start("-c", script)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "stopping\n"
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30) == ("", "error: interrupted\n")
+    assert process.returncode == 130
 
 
 def test_signal_while_the_commands_are_imported(
@@ -157,3 +185,20 @@ def test_closed_pipe_is_no_traceback(start: Callable[..., subprocess.Popen[str]]
     assert process.stderr is not None
     process.stdout.close()
     assert "Traceback" not in process.stderr.read()
+
+
+def test_threads_that_are_left_do_not_hold_up_the_end(
+    start: Callable[..., subprocess.Popen[str]],
+) -> None:
+    script = (
+        "import atexit, sys, threading, time\n"
+        "from cpsched.cli import main\n"
+        "atexit.register(print, 'at exit')\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "sys.argv[1:] = ['instances', 'list', 'nothing']\n"
+        "main()\n"
+    )
+    process = start("-c", script)
+    stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stdout) == (2, "at exit\n")
+    assert stderr.startswith("error: ")

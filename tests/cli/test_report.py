@@ -3,11 +3,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from random_clusters import random_cluster
+from random_vms import small
 
+import cpsched
 from cpsched import report
 from cpsched.jobshop.family import csv_rows
 from cpsched.jobshop.solution import Schedule
@@ -34,6 +38,12 @@ KEYS = [
     "trace",
     "solution",
 ]
+
+#: Keys of a solution that only VMs have.
+VM_KEYS = {
+    *("fr_before", "fr_after", "fr_bound", "slots", "moves", "makespan_s", "stages"),
+    "migrations",
+}
 
 
 @pytest.fixture
@@ -77,7 +87,7 @@ def unsolved() -> Result[Schedule]:
 def conforms(value: object, schema: dict[str, object], path: str = "$") -> list[str]:
     """Violations of the part of JSON Schema that the published schema uses."""
     known = {"$schema", "title", "description", "type", "const", "enum", "minimum"}
-    known |= {"required", "properties", "additionalProperties", "items"}
+    known |= {"required", "properties", "additionalProperties", "items", "anyOf"}
     assert set(schema) <= known, f"{path}: the test does not know {set(schema) - known}"
     types = {
         "object": dict,
@@ -86,12 +96,17 @@ def conforms(value: object, schema: dict[str, object], path: str = "$") -> list[
         "integer": int,
         "number": (int, float),
         "null": type(None),
+        "boolean": bool,
     }
     allowed = schema.get("type", [])
     allowed = [allowed] if isinstance(allowed, str) else allowed
     wrong = []
+    if "anyOf" in schema:
+        tried = [conforms(value, one, path) for one in schema["anyOf"]]
+        wrong += min(tried, key=len)
     if allowed and not any(
-        isinstance(value, types[name]) and not isinstance(value, bool) for name in allowed
+        isinstance(value, types[name]) and (name == "boolean" or not isinstance(value, bool))
+        for name in allowed
     ):
         wrong.append(f"{path}: {value!r} is not {allowed}")
     if "const" in schema and value != schema["const"]:
@@ -124,6 +139,30 @@ def test_record_conforms_to_the_published_schema(
     schema = json.loads(SCHEMA.read_text())
     assert list(record) == KEYS == schema["required"] == list(schema["properties"])
     assert conforms(record, schema) == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_records_of_pods_conform_to_it_with_every_key(seed: int) -> None:
+    cluster = random_cluster(seed, pods=9)
+    result = cpsched.solve(cluster, method="cpsat", time_limit=2, workers=1)
+    record = json.loads(report.json_line(report.record(cluster, result)))
+    schema = json.loads(SCHEMA.read_text())
+    assert conforms(record, schema) == []
+    allowed = schema["properties"]["solution"]["properties"].keys()
+    assert record["solution"].keys() == allowed - {"operations"} - VM_KEYS
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_records_of_vms_conform_to_it_with_every_key(seed: int) -> None:
+    cluster = small(random.Random(seed), ("pinned", "apart", "over"))
+    result = cpsched.solve(cluster, time_limit=2, workers=1)
+    record = json.loads(report.json_line(report.record(cluster, result)))
+    schema = json.loads(SCHEMA.read_text())
+    assert conforms(record, schema) == []
+    assert record["solution"].keys() == VM_KEYS | {"policy"}
+    text = (SCHEMA.parent / "result-schema.md").read_text()
+    for key in VM_KEYS:
+        assert f"`{key}`" in text, key
 
 
 def test_the_schema_refuses_a_wrong_record(tiny: JobShop, solved: Result[Schedule]) -> None:

@@ -129,8 +129,8 @@ def test_write_reports_where_it_cannot(tmp_path):
 
 def test_unknown_formats_list_the_known():
     instance = JobShop.classic("x", 1, [[(0, 1)]])
-    with pytest.raises(InputError, match="unknown output format 'xml'; known: fjs, json"):
-        dumps(instance, "xml")
+    with pytest.raises(InputError, match="unknown output format 'csv'; known: fjs, json"):
+        dumps(instance, "csv")
     with pytest.raises(InputError, match="unknown input format 'jslib'; did you mean jsplib"):
         parse(b"1 1\n0 1\n", "x", "jslib")
 

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+import cpsched
+from cpsched.pods import objective
+from cpsched.pods.account import proof
 from cpsched.pods.commands import kubectl, table
 from cpsched.pods.instance import Cluster
 from cpsched.pods.plan import Plan, make_plan
 from cpsched.pods.solution import Placement
+from cpsched.result import Status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,3 +97,38 @@ def test_the_table_is_aligned() -> None:
     column = lines[0].index("reason")
     assert [line[column - 2 : column] for line in lines] == ["  "] * len(lines)
     assert table(CLUSTER, Plan(())) == "nothing to do"
+
+
+def test_the_header_says_what_is_proven_and_whose_pods_are_concerned(tmp_path: Path) -> None:
+    plain = kubectl(CLUSTER, make_plan(CLUSTER, GOAL), proof="optimal\nrm -rf x")
+    head = plain[: plain.index("set -eu")]
+    assert "# Plan for two nodes?rm -rf x\n" in head
+    assert "# Proof: optimal?rm -rf x.\n" in head
+    assert "# 3 steps: 1 eviction, 2 bindings, cost 1.\n" in head
+    assert "#   no controller: 1 pod\n" in head
+    assert "WARNING" not in head
+    assert all(line.startswith("#") for line in head.splitlines())
+    owned = replace(CLUSTER, owners=("web/StatefulSet/front",), owner=np.array([0, -1]))
+    script = kubectl(owned, make_plan(owned, GOAL))
+    assert "#   web/StatefulSet/front: 1 pod\n" in script
+    assert "WARNING: 1 pod of StatefulSets among them" in script
+    assert "NEW_NAME" not in script[script.index("set -eu") :]
+    assert "# kubectl create --raw /api/v1/namespaces/web/pods/front/binding" in script
+    assert "No running pod is touched." in kubectl(CLUSTER, Plan(()))
+
+
+def test_proof_of_a_result_in_a_sentence() -> None:
+    def said(*bound: int) -> str:
+        total = objective.number(CLUSTER, bound)
+        result = cpsched.Result(
+            "two", "pods", "auto", Status.FEASIBLE, 0, total, GOAL, (), wall_time=0.1, seed=0
+        )
+        return proof(CLUSTER, result)
+
+    waits = Placement(np.array([0, -1]))
+    assert said(0, 0, 1).startswith("optimal")
+    assert said(0, 0, 0).endswith("not proven that it is the cheapest way")
+    result = cpsched.Result(
+        "two", "pods", "auto", Status.FEASIBLE, 0, 0, waits, (), wall_time=0.1, seed=0
+    )
+    assert proof(CLUSTER, result) == "not proven: more pods might be placed"

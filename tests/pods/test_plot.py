@@ -201,3 +201,28 @@ def test_names_are_not_read_as_formulas_and_nodes_without_a_resource_are_drawn()
         nodes=("n$_$1", *instance.nodes[1:]),
     )
     assert plot.render(plot.before_after(odd, put(odd, p0=1)), "png")
+
+
+@pytest.mark.parametrize(
+    ("names", "length", "short"),
+    [
+        (("n1", "n2"), 5, ("n1", "n2")),
+        (("pool-blue-0017", "pool-blue-0018"), 9, ("…0017", "…0018")),
+        (
+            ("ip-10-0-1-7.eu.internal", "ip-10-0-2-9.eu.internal"),
+            13,
+            ("ip-10-0-1-7…", "ip-10-0-2-9…"),
+        ),
+        (("ip-10-0-1-7.eu.internal", "ip-10-0-2-9.eu.internal"), 8, ("…1-7…", "…2-9…")),
+        (("a" * 30 + "1", "a" * 30 + "2"), 6, ("…aaaa1", "…aaaa2")),
+        (("a" * 30,), 6, ("…aaaaa",)),
+    ],
+)
+def test_short_names_of_nodes_tell_them_apart(
+    names: tuple[str, ...], length: int, short: tuple[str, ...]
+) -> None:
+    instance = dataclasses.replace(cluster(len(names), 2), nodes=names)
+    changes = Changes(instance, Placement.now(instance))
+    found = tuple(changes.node_name(node, length) for node in range(len(names)))
+    assert found == short
+    assert all(len(name) <= length for name in found)

@@ -15,7 +15,7 @@ from cpsched.vms.check import MAX_VIOLATIONS_PER_RULE, check
 from cpsched.vms.instance import Group, Policy
 from cpsched.vms.objective import digits, objective
 from cpsched.vms.simulate import Occupancy, PlanError, simulate
-from cpsched.vms.solution import Migrations
+from cpsched.vms.solution import Migration, Migrations
 
 if TYPE_CHECKING:
     from cpsched.vms.instance import VmCluster
@@ -132,6 +132,25 @@ def test_what_is_over_committed_accepts_nothing_of_that_resource() -> None:
 def test_joining_an_affinity_group_is_allowed() -> None:
     one = cluster(groups=(Group("g", "affinity", "pm", [0, 2]),))
     assert check(one, plan((0, 3))).ok
+
+
+def test_a_vm_on_its_way_counts_on_both_sides() -> None:
+    wide: dict[str, Any] = {"capacity": [[16000, 1024]] * 6}
+    apart = Group("apart", "anti-affinity", "pm", [0, 1])
+    for rules, words in (({"groups": (apart,)}, "apart"), ({"conflicts": [[0, 1]]}, "conflicts")):
+        occupancy = Occupancy(cluster(**wide, **rules))
+        occupancy.begin(Migration(0, (3,)))  # from p to q
+        assert words in " ".join(occupancy.problems(Migration(1, (2,))))
+        assert not list(occupancy.problems(Migration(1, (4,))))
+        occupancy.begin(Migration(1, (4,)))
+        occupancy.finish(Migration(1, (4,)))
+        assert words in " ".join(occupancy.problems(Migration(1, (1,))))  # a has not left p yet
+        occupancy.finish(Migration(0, (3,)))
+        assert not list(occupancy.problems(Migration(1, (1,))))
+    # Two that are to be together do not swap their places.
+    occupancy = Occupancy(cluster(groups=(Group("near", "affinity", "pm", [0, 3]),)))
+    occupancy.begin(Migration(0, (4,)))
+    assert "near" in " ".join(occupancy.problems(Migration(3, (0,))))
 
 
 def test_many_sentences_are_counted() -> None:

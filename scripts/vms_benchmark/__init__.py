@@ -1,0 +1,1 @@
+"""Benchmark of VM rescheduling: rows, runs, page."""
