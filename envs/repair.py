@@ -13,6 +13,7 @@ from cpsched.envs.sources import Kind, check_types, chosen, formulation_for, onl
 from cpsched.errors import InputError
 from cpsched.instances import read
 from cpsched.moves import MoveState, compile_moves
+from cpsched.moves import layout as at
 from cpsched.pods.solution import Placement
 from cpsched.protocols import Instance
 from cpsched.vms.model import VmFormulation
@@ -95,29 +96,24 @@ class Repair:
         most = None if self.migrating is None else self.migrating.limit
         self.budget = _checked_budget(budget, self.moves.num_items, most)
         self.first_decision = self._first.current
-        self._blocked = np.zeros(self.moves.num_decisions, np.bool_)
+        self._first_open = np.ones(self.moves.num_decisions, np.int8)
+        if self.migrating is not None:
+            self._first_open[self.migrating.blocked] = 0
         self.begin()
 
     def begin(self) -> None:
         """Begin an episode."""
         self.state, self.left, self.over = self._first.copy(), self.budget, False
         self.taken: list[int] = []
-        self._blocked[:] = False
+        self._open = self._first_open.copy()
         if self.migrating is not None:
-            self._blocked |= self.migrating.blocked
             self.migrating.begin()
 
     def verdict(self) -> npt.NDArray[np.int8]:
         """Shape (num_decisions,): 0 where more than the rows of the model forbids a decision."""
-        found: npt.NDArray[np.int8] = np.where(self._blocked, np.int8(0), self.state.verdict)
-        return found
-
-    def mask(self) -> npt.NDArray[np.bool_]:
-        """Shape (num_decisions,): decisions that may be taken now."""
-        if self.over:
-            return np.zeros(self.moves.num_decisions, np.bool_)
-        found: npt.NDArray[np.bool_] = self.state.mask() & ~self._blocked
-        return found
+        if not self.moves.deep_bits:
+            return self._open
+        return np.minimum(self._open, self.state.verdict)
 
     def change(self, decision: int | None) -> float:
         """Take a legal decision, or with None stop; returns the reward.
@@ -130,14 +126,16 @@ class Repair:
         if decision is None:
             self.over = True
         else:
-            state.apply(decision)
+            state.apply(decision, last=self.left == 1)
             if self.migrating is not None:
                 fragments = self.migrating.step(decision)
             self.taken.append(decision)
             self.left -= 1
             self.over = self.left == 0
             if self.once:
-                self._blocked |= self.moves.item_of == self.moves.item_of[decision]
+                S, item = self.moves.static, self.moves.item_of[decision]
+                ptr = S[at.ITEM_DECISIONS] + item
+                self._open[S[S[ptr] : S[ptr + 1]]] = 0
         if self.reward is RewardKind.FRAGMENTS:
             return fragments
         if self.reward is RewardKind.FINAL:

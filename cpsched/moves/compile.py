@@ -12,7 +12,7 @@ from cpsched.construct import layout as plan
 from cpsched.errors import InputError
 from cpsched.formulation import Assign, Formulation, Reject
 from cpsched.moves import layout as at
-from cpsched.moves.rows import Deep, Reading, Step, read_rows
+from cpsched.moves.rows import read_rows
 from cpsched.propagation import layout as net
 from cpsched.propagation.sections import Ints, Sections
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cpsched.formulation import Decision
+    from cpsched.moves.sums import Deep, Reading, Step
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,6 +204,7 @@ class _Compiler:
             at.T_ALLOWED: state.fill(0, num_decisions),
             at.T_GAIN: state.fill(0, num_decisions),
             at.T_STALE_DECISION: state.fill(0, num_decisions),
+            at.T_STALE_DECISIONS: state.fill(0, num_decisions),
             at.STATE_SIZE: len(state),
         }
         cost = sum(
@@ -213,7 +215,7 @@ class _Compiler:
         return static.array(header), state.array({at.VIOLATED: violated, at.STAIR_COST: cost})
 
     def _reach(self, reading: Reading, literals: Sequence[Sequence[int]]) -> list[int]:
-        """What one change of a decision can add to each row at most; 0 if that is not known.
+        """What one change of a decision can add to each row, or take, at most; 0 if not known.
 
         Of an item of which a row lets one literal be true, one is left and one chosen.
         """
@@ -241,9 +243,10 @@ class _Compiler:
             0
             if number in stairs
             or row.guard.terms
+            or not row.activity.terms
             or len(row.domain) != 2
             or not singles.issuperset(row.activity.terms)
-            else 2 * max(map(abs, row.activity.terms.values()), default=0)
+            else max(0, *row.activity.terms.values()) - min(0, *row.activity.terms.values())
             for number, row in enumerate(reading.rows)
         ]
 

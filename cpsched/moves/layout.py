@@ -34,19 +34,21 @@ T_VALUE, T_FLIPPED = 20, 21
 #: Per row: activity; guard; both before the move that is being taken; whether these are set; the
 #: rows for which they are.
 T_ACTIVITY, T_GUARD, T_OLD, T_TOUCHED, T_TOUCHED_LIST = 22, 23, 24, 25, 26
-#: Per item: decision in force, -1 if none is; 1 if it waits to be looked at again, 2 if all of it
-#: does; the items that wait.
+#: Per item: decision in force, -1 if none is; 1 if all of it waits to be looked at again; the
+#: items that do.
 T_CURRENT, T_STALE, T_STALE_LIST = 27, 28, 29
 #: Per decision: 1 if no row forbids it; change of the objective's known part; 1 if it waits to be
-#: looked at again.
+#: looked at again by itself.
 T_ALLOWED, T_GAIN, T_STALE_DECISION = 30, 31, 32
 #: Size of a state.
 STATE_SIZE = 33
-#: Lists per stair, see ``rows.Stair``: weight, limit, then (row, sign, bound, divisor) of each
+#: Lists per stair, see ``sums.Stair``: weight, limit, then (row, sign, bound, divisor) of each
 #: step; per bit: stairs that have a row of it; per row: other rows of its stairs.
 STAIRS, BIT_STAIRS, ROW_PEERS = 34, 35, 36
-#: Per row: what one change of a decision can add to its activity at most; 0 if that is not known.
+#: Per row: what one change of a decision can add to its activity, or take; 0 if that is not known.
 ROW_REACH = 37
+#: Section of T: the decisions that wait by themselves.
+T_STALE_DECISIONS = 38
 HEADER = 40
 
 #: In place of a literal.
@@ -54,6 +56,6 @@ REJECTS = 2**62
 
 # Header of T -----------------------------------------------------------------------------------
 #: Rows violated; bits on the list of flipped ones; touched rows; items that wait; what stairs add
-#: to the objective.
-VIOLATED, FLIPPED, TOUCHED, STALE, STAIR_COST = 0, 1, 2, 3, 4
+#: to the objective; decisions that wait.
+VIOLATED, FLIPPED, TOUCHED, STALE, STAIR_COST, STALE_DECISIONS = 0, 1, 2, 3, 4, 5
 STATE_HEADER = 8

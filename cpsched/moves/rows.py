@@ -9,91 +9,15 @@ auxiliary variables, is *deep*: propagation settles it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cpsched.moves.stairs import Stairs
+from cpsched.moves.sums import Deep, Reading, Row, Sum
 from cpsched.propagation.reader import constraint_kind
 from cpsched.propagation.sections import ints
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
-
-#: Activities stay within this, so that no kernel overflows.
-MAX_ACTIVITY = 2**61
-
-
-@dataclass(slots=True)
-class Sum:
-    """A sum of model variables with their coefficients, and a constant."""
-
-    terms: dict[int, int] = field(default_factory=dict)
-    constant: int = 0
-
-    def add(self, other: Sum, factor: int) -> None:
-        """Add *factor* times *other*."""
-        self.constant += factor * other.constant
-        for v, a in other.terms.items():
-            total = self.terms.get(v, 0) + factor * a
-            if total:
-                self.terms[v] = total
-            else:
-                self.terms.pop(v, None)
-
-    @property
-    def fits(self) -> bool:
-        """Whether no value of the sum overflows."""
-        return abs(self.constant) + sum(map(abs, self.terms.values())) <= MAX_ACTIVITY
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """``activity`` in ``domain`` (flat intervals) if ``guard`` is 0; source: constraint, or -1."""
-
-    source: int
-    activity: Sum
-    domain: Sequence[int]
-    guard: Sum
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A bound of a stair: ``(bound + sign * activity of row) // divisor``; row: number in rows."""
-
-    row: int
-    sign: int
-    bound: int
-    divisor: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stair:
-    """A variable that the objective presses: it takes off *weight* times the least of its bounds.
-
-    Those are *limit* and all *steps*.
-    """
-
-    weight: int
-    limit: int
-    steps: tuple[Step, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Deep:
-    """A constraint for propagation: bits in it, and other variables that are not fixed."""
-
-    source: int
-    bits: frozenset[int]
-    others: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """rows: over bits; stairs; deep: the rest; costs: coefficient of bits in the objective."""
-
-    rows: list[Row]
-    stairs: list[Stair]
-    deep: list[Deep]
-    costs: dict[int, int]
 
 
 def read_rows(
@@ -122,19 +46,20 @@ class _Reader:
         self.known = {v: Sum({v: 1}) for v in bits}
         self.known.update({v: Sum({}, value) for v, value in fixed.items()})
         self.rows: list[Row] = []
-        self.stairs: list[Stair] = []
         self.deep: list[Deep] = []
 
     def read(self) -> Reading:
         settled = self._define()
-        settled |= self._press(settled)
+        stairs = Stairs(self.proto, self.kinds, self.scopes, self.known, settled, len(self.rows))
+        self.rows += stairs.rows
+        settled |= stairs.sources
         for source, (constraint, kind) in enumerate(
             zip(self.constraints, self.kinds, strict=True)
         ):
             if source not in settled and kind != "none":
                 self._constraint(source, constraint, kind)
         self._rows_of_assumptions()
-        return Reading(self.rows, self.stairs, self.deep, self._objective())
+        return Reading(self.rows, stairs.found, self.deep, self._objective())
 
     # Definitions ---------------------------------------------------------------------------------
 
@@ -187,92 +112,6 @@ class _Reader:
         self.known[v] = definition
         self._add(source, definition, ints(self.proto.variables[v].domain), Sum())
         return True
-
-    # Stairs --------------------------------------------------------------------------------------
-
-    def _press(self, settled: set[int]) -> set[int]:
-        """Find the stairs; returns the constraints that are nothing else."""
-        costs = self._unknown_costs()
-        sources: dict[int, list[int]] = {v: [] for v in costs}
-        for source, scope in enumerate(self.scopes):
-            if source not in settled:
-                for v in scope:
-                    if v in sources:
-                        sources[v].append(source)
-        found: set[int] = set()
-        for v, cost in costs.items():
-            if sources[v] and self._stair(v, cost, sources[v]):
-                found.update(sources[v])
-        return found
-
-    def _unknown_costs(self) -> dict[int, int]:
-        """Coefficient in the objective of each variable that is not known."""
-        if not self.proto.has_objective():
-            return {}
-        objective = self.proto.objective
-        costs: dict[int, int] = {}
-        for ref, c in zip(ints(objective.vars), ints(objective.coeffs), strict=True):
-            v = ref if ref >= 0 else -ref - 1
-            if v not in self.known:
-                costs[v] = costs.get(v, 0) + (c if ref >= 0 else -c)
-        return {v: c for v, c in costs.items() if c}
-
-    def _stair(self, v: int, cost: int, sources: Sequence[int]) -> bool:
-        """Whether *v*, pressed by its *cost*, is a stair over *sources*; then add it."""
-        domain = ints(self.proto.variables[v].domain)
-        if len(domain) != 2:
-            return False
-        # Turned so that the objective wants it large: z is v or -v.
-        turn = 1 if cost < 0 else -1
-        loosest, limit = (domain[0], domain[1]) if turn == 1 else (domain[1], -domain[0])
-        rows: list[Row] = []
-        steps: list[Step] = []
-        for source in sources:
-            read = self._step(source, v, turn, loosest, len(self.rows) + len(rows))
-            if read is None:
-                return False
-            row, step = read
-            if row.activity.terms:
-                rows.append(row)
-                steps.append(step)
-            else:
-                # What no bit can change.
-                least = (step.bound + step.sign * row.activity.constant) // step.divisor
-                limit = min(limit, least)
-        self.rows += rows
-        self.stairs.append(Stair(abs(cost), limit, tuple(steps)))
-        return True
-
-    def _step(
-        self, source: int, v: int, turn: int, loosest: int, number: int
-    ) -> tuple[Row, Step] | None:
-        """Row of a constraint with *v* at its *loosest* value, and how it bounds *v*, if so.
-
-        number: that the row will have.
-        """
-        constraint = self.constraints[source]
-        if self.kinds[source] != "linear" or len(constraint.enforcement_literal):
-            return None
-        activity, own = Sum(), 0
-        for u, a in zip(ints(constraint.linear.vars), ints(constraint.linear.coeffs), strict=True):
-            if u == v:
-                own += a
-            elif u in self.known:
-                activity.add(self.known[u], a)
-            else:
-                return None
-        domain = ints(constraint.linear.domain)
-        if own == 0 or len(domain) != 2 or not activity.fits:
-            return None
-        low, high = domain
-        above = (own > 0) == (turn == 1)
-        # Only the side that holds the variable back may be there.
-        held, other = (high, -low) if above else (-low, high)
-        if not abs(held) <= MAX_ACTIVITY <= other:
-            return None
-        shifted = [low, high - own * loosest] if above else [low - own * loosest, high]
-        sign = -1 if above else 1
-        return Row(source, activity, shifted, Sum()), Step(number, sign, held, abs(own))
 
     # Constraints ---------------------------------------------------------------------------------
 

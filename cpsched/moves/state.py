@@ -71,7 +71,7 @@ class MoveState(Generic[SolutionT]):
             raise InputError(f"the start is not feasible: {self._settler.why(bits)}")
         self._total = total
         self.row[S[at.T_VALUE] :][: len(bits)] = bits
-        violated = take(S, self.row, -1)
+        violated = take(S, self.row, -1, 0)
         if violated:
             raise RuntimeError(f"{violated} constraints that propagation found satisfied are not")
         self.verdict = np.full(self.num_decisions, -1, np.int8)
@@ -120,8 +120,10 @@ class MoveState(Generic[SolutionT]):
         begin = self.static[at.T_GAIN]
         return (self.row[begin : begin + self.num_decisions] + self.extra) * self.mask()
 
-    def apply(self, decision: int) -> None:
+    def apply(self, decision: int, *, last: bool = False) -> None:
         """Put a legal decision in force.
+
+        last: none follows; then what is legal afterwards is not looked at, and not known.
 
         Raises ValueError for a decision that is not legal, TypeError for one that is no integer.
         """
@@ -130,7 +132,7 @@ class MoveState(Generic[SolutionT]):
             raise ValueError(f"decision {decision} is not legal")
         if not self.moves.deep_bits:
             self._total += int(self.row[self.static[at.T_GAIN] + d])
-            take(self.static, self.row, d)
+            take(self.static, self.row, d, int(last))
             return
         # What was found when it was asked may have changed where a search was cut short.
         total = self._settler.settle(self._bits_after(d))
@@ -138,7 +140,9 @@ class MoveState(Generic[SolutionT]):
             self.verdict[d] = 0
             raise ValueError(f"decision {decision} is not legal: no values found for the rest")
         before, self._total = self.bits.copy(), total
-        take(self.static, self.row, d)
+        take(self.static, self.row, d, int(last))
+        if last:
+            return
         self.verdict[self._reach.of(np.flatnonzero(before != self.bits), self.bits)] = -1
         self._ask()
 

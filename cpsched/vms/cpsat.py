@@ -61,7 +61,8 @@ def solve_in_one_go(
 ) -> None:
     """Minimise the number of all stages in a single model, as published models do.
 
-    A Boolean for each VM and place, slots for each NUMA node, no symmetry reduced, no bound added.
+    A Boolean for each VM and place, slots for each NUMA node, no symmetry reduced, no bound added;
+    it begins with what is there now.
     A final state to which no plan is found is passed over.
     """
     if _too_large(cluster, incumbent, PLAIN):
@@ -70,6 +71,8 @@ def solve_in_one_go(
         formulation = formulate(cluster, stop=lambda: incumbent.done)
     except StopRequestedError:
         return
+    offer(cluster, Migrations(), PLAIN, incumbent)
+    formulation.hint(Migrations())
     view = _Checked(cluster, incumbent)
     outcome = run(formulation, view, workers=workers, seed=seed, source=PLAIN)
     if outcome.status is Status.INFEASIBLE:

@@ -1,9 +1,9 @@
 """In which order VMs migrate, so that every step is allowed when its turn comes.
 
 First greedily: whoever finds room goes, those first that can be in nobody's way. If that ends with
-VMs that wait for one another, orders are searched; if there is none without, a VM of the cycle
-hops, to a place in between, and counts twice. The last resort is a VM that moves out of the way
-and back.
+VMs that wait for one another, orders are searched, unless there is a proof that there is none;
+then a VM of the cycle hops, to a place in between, and counts twice. The last resort is a VM that
+moves out of the way and back.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cpsched.errors import CpschedError
+from cpsched.vms.deadlock import deadlocks, least_extra_cost
 from cpsched.vms.objective import move_limit
 from cpsched.vms.simulate import Occupancy
 from cpsched.vms.solution import Migration, Migrations
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from cpsched.arrays import IntArray
     from cpsched.vms.instance import VmCluster
 
-#: Questions whether a step is allowed that a search for one plan may ask: about half a second.
-MAX_QUESTIONS = 10_000
+#: Questions whether a step is allowed that a search for one plan may ask: a quarter of a second.
+MAX_QUESTIONS = 5_000
 
 #: Sets of VMs that are tried as those that hop, for each number of additional moves.
 MAX_SETS = 2_000
@@ -88,17 +89,23 @@ def ordered(cluster: VmCluster, end: IntArray) -> Ordered:
     if order.greedy():
         return Ordered(order.plan(), least=True)
     stuck = sorted(order.waiting)
-    order.reset()
-    if order.search(frozenset()):
-        return Ordered(order.plan(), least=True)
-    complete = order.complete
+    sets = deadlocks(cluster, order.target)
+    complete = True
+    if not sets:
+        order.reset()
+        if order.search(frozenset()):
+            return Ordered(order.plan(), least=True)
+        complete = order.complete
     order.reset()
     known = order.plan() if order.greedy(spare) else None
     most = spare if known is None else len(known.moves) - len(moves)
-    for extra in range(1, most + 1):
-        sets, every = order.sets(extra)
+    least = len(sets), least_extra_cost(cluster, sets, order.target)
+    if known is not None and (most, _cost(known, order)) == least:
+        return Ordered(known, least=True)
+    for extra in range(max(1, len(sets)), most + 1):
+        choices, every = order.sets(extra)
         complete &= every
-        for hoppers in sets:
+        for hoppers in choices:
             if known is not None and extra == most and order.cost(hoppers) >= _cost(known, order):
                 break
             if order.questions >= MAX_QUESTIONS:

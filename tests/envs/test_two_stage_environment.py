@@ -128,6 +128,23 @@ def test_episodes_of_vms_are_plans() -> None:
     assert finished > 10
 
 
+def test_once_changes_no_item_twice() -> None:
+    for cls in (MoveEnv, TwoStageMoveEnv):
+        for once in (False, True):
+            env = cls(**drawn(pods, 1, num_pods=8, num_nodes=3), once=once, budget=30)
+            env.reset(seed=0)
+            env.action_space.seed(0)
+            rng, done = np.random.default_rng(0), False
+            stop = env.moves.num_items if cls is TwoStageMoveEnv else env.moves.num_decisions
+            while not done:
+                actions = legal(env)
+                if stop in actions and len(actions) > 1:
+                    actions.remove(stop)
+                done = env.step(int(rng.choice(actions)))[2]
+            items = env.moves.item_of[env._repair.taken].tolist()
+            assert (len(set(items)) == len(items)) is once
+
+
 def test_illegal_actions_change_nothing() -> None:
     env = TwoStageMoveEnv(**MAKE["pods"](0))
     env.reset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from cpsched.vms.groups import Group
 from cpsched.vms.model import formulate, values_without_hops
 from cpsched.vms.objective import number
 from cpsched.vms.policy import Fragment, Policy
+from cpsched.vms.simulate import simulate
 from cpsched.vms.solution import Migration, Migrations
 
 if TYPE_CHECKING:
@@ -112,6 +114,43 @@ def test_what_the_model_accepts_has_a_plan_or_needs_more_moves() -> None:
             reachable, missed = reachable + right, missed + (not right)
     assert reachable > 50
     assert missed > 1
+
+
+def test_what_bounds_say_follows_from_the_rest() -> None:
+    """With them, the same is accepted with the same objective."""
+    for seed in range(80):
+        rng = random.Random(seed)
+        cluster = small(rng)
+        plain, bounded = formulate(cluster), formulate(cluster, bounded=True)
+        for migrations in (random_plan(rng, cluster), changed(cluster, rng)):
+            assert accepted(bounded, migrations) == accepted(plain, migrations), seed
+
+
+def test_easy_states_are_reached_in_any_order() -> None:
+    """Where no rules tie VMs, every order of an accepted state is a plan."""
+    easy = hard = 0
+    for seed in range(150):
+        rng = random.Random(seed)
+        cluster = small(rng, rules=("pinned", "profiles", "closed", "inactive", "over"))
+        formulation, plain = formulate(cluster, easy=True), formulate(cluster)
+        for migrations in (random_plan(rng, cluster, 3), changed(cluster, rng)):
+            moves = list(migrations.moves)
+            twice = len({move.vm for move in moves}) < len(moves)
+            shared = any(
+                len(move.numa) == 2
+                and not set(move.numa).isdisjoint(cluster.numa[move.vm].tolist())
+                for move in moves
+            )
+            if twice or shared or not moves:
+                continue
+            if accepted(formulation, migrations) is None:
+                hard += accepted(plain, migrations) is not None
+                continue
+            easy += 1
+            for order in itertools.permutations(moves):
+                simulate(cluster, Migrations(order))
+    assert easy > 50
+    assert hard > 5
 
 
 def test_decisions_go_vm_by_vm_own_place_first() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from three_pms import cluster as three
 from cpsched.instances.generate_vms import generate_vms
 from cpsched.vms import ordering
 from cpsched.vms.check import check
+from cpsched.vms.deadlock import deadlocks, least_extra_cost
 from cpsched.vms.objective import objective
 from cpsched.vms.ordering import NoPlanError, make_plan, ordered
 from cpsched.vms.policy import Policy
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def test_every_reachable_state_gets_its_best_plan() -> None:
-    hops = states = 0
+    hops = states = proven = 0
     for seed in range(1000, 1090):
         cluster = small(random.Random(seed), max_moves=3)
         if len(steps(cluster)) > 36:
@@ -36,10 +38,22 @@ def test_every_reachable_state_gets_its_best_plan() -> None:
             assert found.least
             assert objective(cluster, found.plan) == objective(cluster, plan), seed
             assert np.array_equal(found.plan.end(cluster), numa)
+            changed = np.flatnonzero((numa != cluster.numa).any(axis=1)).tolist()
+            extra = len(plan.moves) - len(changed)
+            target = {vm: tuple(n for n in numa[vm].tolist() if n >= 0) for vm in changed}
+            sets = deadlocks(cluster, target)
+            # No more than are needed, and their cost no higher.
+            assert len(sets) <= extra
+            if sets and len(sets) == extra:
+                costs = cluster.move_cost
+                paid = sum(int(costs[move.vm]) for move in plan.moves) - int(costs[changed].sum())
+                assert least_extra_cost(cluster, sets, target) <= paid
+                proven += 1
             states += 1
-            hops += len(found.plan.moves) > int((numa != cluster.numa).any(axis=1).sum())
+            hops += extra > 0
     assert states > 1000
     assert hops > 5
+    assert proven > 2
 
 
 def full(room: int, most: int | None = None) -> VmCluster:
@@ -86,12 +100,18 @@ def test_pinned_vm_is_named() -> None:
         make_plan(cluster, end)
 
 
-def test_fifty_moves_of_a_thousand_pms_are_ordered_fast() -> None:
-    cluster = generate_vms(300, "high", 0)
+def test_fifty_moves_and_three_swaps_are_ordered_fast() -> None:
+    policy = Policy(max_moves=100)
+    cluster = replace(generate_vms(300, "high", 0), policy=policy)
     rng = random.Random(0)
     free, end = cluster.free.copy(), cluster.numa.copy()
-    # One after the other into room that is free by then, listed by VM: an order must be found.
-    single = np.flatnonzero(cluster.parts == 1).tolist()
+    # Some swap full NUMA nodes; the others go one after the other into room that is free by then,
+    # listed by VM: an order must be found.
+    large = (cluster.demand[:, 0] == 16000) & (cluster.parts == 1)
+    full = np.flatnonzero(large & (cluster.free[cluster.numa[:, 0], 0] < 16000)).tolist()
+    for one, other in zip(full[0:6:2], full[1:6:2], strict=True):
+        end[one], end[other] = cluster.numa[other], cluster.numa[one]
+    single = np.setdiff1d(np.flatnonzero(cluster.parts == 1), full).tolist()
     for vm in rng.sample(single, 50):
         roomy = np.flatnonzero((free >= cluster.demand[vm]).all(axis=1)).tolist()
         numa = rng.choice([one for one in roomy if one != cluster.numa[vm, 0]])
@@ -99,7 +119,8 @@ def test_fifty_moves_of_a_thousand_pms_are_ordered_fast() -> None:
         free[numa] -= cluster.demand[vm]
         end[vm, 0] = numa
     started = time.perf_counter()
-    plan = make_plan(cluster, end)
+    found = ordered(cluster, end)
     assert time.perf_counter() - started < 0.5
-    assert len(plan.moves) == 50
-    assert check(cluster, plan).ok
+    assert found.least
+    assert len(found.plan.moves) == 50 + 6 + 3
+    assert check(cluster, found.plan).ok
