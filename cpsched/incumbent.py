@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -12,6 +13,9 @@ from cpsched.result import TracePoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+#: Seconds that work has to end when the solve is over.
+_GRACE = 0.02
 
 SolutionT = TypeVar("SolutionT")
 
@@ -111,6 +115,20 @@ class Incumbent(Generic[SolutionT]):
         thread = threading.Thread(target=guarded, daemon=True)
         thread.start()
         return thread
+
+    def in_time(self, work: Callable[[], None]) -> None:
+        """Run *work* until the solve is over, and not longer whatever a solver inside it does.
+
+        Solvers look at the clock when they like. One that overruns goes on by itself, for seconds,
+        and is not listened to any more; the process waits for it at its end.
+        """
+        thread = self.run(work)
+        while thread.is_alive() and not self.wait(0.05):
+            thread.join(0)
+        thread.join(_GRACE)
+        if thread.is_alive():
+            self.close()
+            atexit.register(thread.join)
 
     def fail(self, error: BaseException) -> None:
         """End the solve because a method broke; ``solve`` re-raises *error*."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from cpsched.allocation import uncollected
 from cpsched.envs.migrations import Migrating
 from cpsched.envs.sources import Kind, check_types, chosen, formulation_for, only_one
 from cpsched.errors import InputError
@@ -86,7 +87,8 @@ class Repair:
                 raise InputError("of VMs, every one moves once in an episode: once must be True")
             if start is not None and not _is_now(start):
                 raise InputError("of VMs, an episode begins where they are now: no start is taken")
-        self.moves = compile_moves(formulation)
+        with uncollected():
+            self.moves = compile_moves(formulation)
         if start is None:
             start = _now(formulation.cluster if self.migrating else source)  # type: ignore[attr-defined]
         self._first: MoveState[Any] = MoveState(self.moves, start)

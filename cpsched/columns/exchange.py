@@ -139,6 +139,17 @@ class Labels:
         self.worth = np.zeros(LABELS, dtype=np.int64)
         self.content = np.zeros((LABELS, types), dtype=np.int64)
 
+    def choose(self, weight: LongArray, price: LongArray, most: LongArray, room: LongArray) -> int:
+        """Undominated selections of items that come, by their amount of the first resource.
+
+        Returns how many, -1 if they are too many.
+        """
+        size = int(choices(weight, price, most, room, 1, *self.arrays))
+        order = np.argsort(self.amount[: max(0, size), 0], kind="stable")
+        for array in self.arrays:
+            array[: len(order)] = array[order]
+        return size
+
     @property
     def arrays(self) -> tuple[LongArray, LongArray, LongArray]:
         """As kernels take them."""
@@ -222,7 +233,7 @@ class BinExchange(Exchange):
         come, mine = self._labels
         for number, accepts in enumerate(self.accepts):
             most = np.where(accepts, self._total, 0)
-            size = choices(self.weight, coming, most, self._room, 1, *come.arrays)
+            size = come.choose(self.weight, coming, most, self._room)
             if size < 0 or not best_changes(
                 self.free, self.have, self.counts, self.weight, -leaving, gain, self.slots.size,
                 self.slots.worth, self.door, number, *come.arrays, size, *mine.arrays, self.best,

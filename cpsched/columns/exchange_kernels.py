@@ -154,8 +154,9 @@ def best_changes(
     """Best change of each class behind *this_door*; False if there are too many labels.
 
     free, have, counts: of the classes; leaving: (types,), price of an item that leaves, not
-    positive; gain: price of a slot's worth; come_*: choices of what comes; amount, label_worth,
-    content: room for what leaves. Written: best (classes,), at least 0, which no change exceeds;
+    positive; gain: price of a slot's worth; come_*: choices of what comes, by their amounts; amount,
+    label_worth, content: room for what leaves. Written: best (classes,), at least 0, which no
+    change exceeds;
     leave, come: (classes, types).
     """
     resources = free.shape[1]
@@ -173,6 +174,8 @@ def best_changes(
         first, second = 0, 0
         for i in range(labels):
             for j in range(come_size):
+                if 0 < come_amount[j, 0] > free[c, 0] + amount[i, 0]:
+                    break  # what follows takes no less
                 fits = True
                 for r in range(resources):
                     if come_amount[j, r] > 0 and come_amount[j, r] > free[c, r] + amount[i, r]:

@@ -43,6 +43,8 @@ def _ends(
     found = 0
     for i in range(leaving):
         for j in range(coming):
+            if 0 < come_amount[j, 0] > free[0] + shift[0] + leave_amount[i, 0]:
+                break  # what follows takes no less
             fits = True
             for r in range(len(free)):
                 asked = come_amount[j, r] > 0 or both[r] > 0

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cpsched.columns.exchange import Exchange, Labels
-from cpsched.columns.exchange_kernels import choices
 from cpsched.columns.pair_kernels import ENDS, best_pairs
 
 if TYPE_CHECKING:
@@ -108,13 +107,10 @@ class PairExchange(Exchange):
         types = len(self.weight)
         for number, accepts in enumerate(self.accepts):
             most = np.where(accepts, self._total, 0)
-            size = choices(
-                self.weight, coming[:types], most[:types], self._room, 1, *self._come.arrays
+            size = self._come.choose(self.weight, coming[:types], most[:types], self._room)
+            twins = self._twins_come.choose(
+                self.twin_weight, coming[types:], most[types:], self._room
             )
-            twins = choices(
-                self.twin_weight, coming[types:], most[types:], self._room, 1,
-                *self._twins_come.arrays,
-            )  # fmt: skip
             if min(size, twins) < 0 or not best_pairs(
                 self.free, self.have, self.twins, self.counts, self.weight, self.twin_weight,
                 -leaving[:types], -leaving[types:], gain, self.slots.size, self.slots.worth,

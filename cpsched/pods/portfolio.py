@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,7 +18,6 @@ from cpsched.pods.solution import Placement
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
 
     from cpsched.incumbent import Incumbent
     from cpsched.pods.instance import Cluster
@@ -35,8 +33,6 @@ _DENSE = 200_000
 #: Share of the time left that search, and then columns, have before CP-SAT; seconds of search that
 #: a pod is worth before it.
 _SEARCH_SHARE, _SEARCH_PER_POD = 0.25, 0.005
-#: Seconds that work has to end when the solve is over.
-_GRACE = 0.02
 #: Seconds by which programs are told to end early: solvers look at the clock now and then.
 _MARGIN = 0.02
 
@@ -60,7 +56,7 @@ def _auto(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) -> 
         return
     host = PodHost(PodPacking(cluster), incumbent)
     if host.pods.exact:
-        _in_time(partial(_packing, host, limits, incumbent), incumbent)
+        incumbent.in_time(partial(_packing, host, limits, incumbent))
     else:
         _ruled(host, limits, incumbent)
 
@@ -146,22 +142,7 @@ def _columns(cluster: Cluster, limits: Limits, incumbent: Incumbent[Placement]) 
             if (incumbent.objective, incumbent.bound) == known:
                 incumbent.finish()
 
-    _in_time(work, incumbent)
-
-
-def _in_time(work: Callable[[], None], incumbent: Incumbent[Placement]) -> None:
-    """Run *work* until the solve is over, and not longer whatever a solver inside it does.
-
-    Solvers look at the clock when they like. One that overruns goes on by itself, for seconds, and
-    is not listened to any more; the process waits for it at its end.
-    """
-    thread = incumbent.run(work)
-    while thread.is_alive() and not incumbent.wait(0.05):
-        pass
-    thread.join(_GRACE)
-    incumbent.close()
-    if thread.is_alive():
-        atexit.register(thread.join)
+    incumbent.in_time(work)
 
 
 def _dense(cluster: Cluster) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from math import gcd
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,10 @@ SOURCE = "columns"
 
 #: Choices of changes for a stage; there are more changes for each.
 _ROUNDS = 5
+#: Share of the time left that all choices for a stage may take.
+_ALL = 0.25
+#: Share of the time left that one choice may take, and seconds that it may at least.
+_SHARE, _LEAST = 0.1, 0.3
 #: Attempts to realise one choice of changes.
 _ATTEMPTS = 8
 
@@ -68,6 +73,8 @@ class Columns:
         self.skipped = 3 - len(self.stages)
         self.exchange = exchange_of(cluster, objective.move_limit(cluster))
         self.pool = ChangePool(self.exchange.problem)
+        #: Whether a proof may take long.
+        self.hard = len(self.exchange.resources) > 1 or not self.exchange.entire.all()
         self.least = [0] * len(self.stages)
         # Worth of slots once PMs that are to be empty are so, and nothing else has changed.
         empty = cluster.evacuate[cluster.numa_pm]
@@ -128,11 +135,15 @@ class Columns:
         parts = ~self.exchange.entire
         random = np.random.default_rng(0)
         best: int | None = None
+        start = time.perf_counter()
+        last = start + _ALL * (deadline - start)
         for round_ in range(_ROUNDS):
             whole = [c for c in self.pool.changes if not (c.leave + c.come)[parts].any()]
             at_once = [change for change in whole if problem.fits_first(change)]
             for changes in (at_once, whole):
-                chosen = stage.choose(changes, deadline)
+                left = deadline - time.perf_counter()
+                end = time.perf_counter() + max(_LEAST, _SHARE * left)
+                chosen = stage.choose(changes, min(deadline, end))
                 if chosen is None or self.incumbent.done:
                     continue
                 value = sum(count * change.values[stage.aim] for change, count in chosen)
@@ -140,7 +151,7 @@ class Columns:
                     best = value
                 if best == stage.bound:
                     return best
-            if self.incumbent.done:
+            if self.incumbent.done or time.perf_counter() >= last:
                 break
             for _ in range(2**round_):
                 stage.enrich(random)

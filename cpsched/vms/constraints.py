@@ -82,6 +82,21 @@ def _hold(v: Variables, numa: int, resource: int) -> None:
         v.model.add(v.total(pairs, needs) + (staying - free) * opened <= staying)
 
 
+def room_for_all(v: Variables) -> None:
+    """All that come to a NUMA node find room there before anybody leaves."""
+    for numa in range(v.cluster.num_numa):
+        for resource in range(len(v.cluster.resources)):
+            if _implied(v, numa, resource):
+                continue
+            pairs, needs, _, _ = v.usage(numa, resource)
+            coming = [(p, need) for p, need in zip(pairs, needs, strict=True) if not v.stays[p]]
+            free = int(v.cluster.free[numa, resource])
+            fits = [(pair, need) for pair, need in coming if need <= free]
+            v.forbid(pair for pair, need in coming if need > free)
+            if sum(need for _, need in fits) > free:
+                v.model.add(v.total(*map(list, zip(*fits, strict=True))) <= free)
+
+
 def apart(v: Variables) -> None:
     """At most so many of a group in a domain, and none beside a VM it conflicts with.
 

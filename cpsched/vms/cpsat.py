@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -30,20 +31,16 @@ if TYPE_CHECKING:
 #: Methods of this module, and under which name their finds are reported.
 CPSAT, PLAIN = "cpsat", "plain-cpsat"
 
+#: Share of the time for states that any order leads to.
+_EASY_SHARE = 0.3
+
 #: Seconds that a stage gets at least, if there are so many.
 _LEAST_SHARE = 1.0
-
-#: Pairs of VMs and places that a model may have. Measured: building a model of 1.2 million takes
-#: about 10 s and 1 GB, and CP-SAT makes copies.
-MAX_PAIRS = 3_000_000
 
 
 def obstacle(cluster: VmCluster) -> str:
     """What keeps CP-SAT from solving *cluster*; empty if nothing."""
-    pairs = Places(cluster).count()
-    if pairs <= MAX_PAIRS:
-        return ""
-    return f"{pairs} pairs of VMs and places are more than the {MAX_PAIRS} that it models"
+    return Places(cluster).obstacle()
 
 
 def start(
@@ -90,13 +87,15 @@ def solve_by_stages(
 
     The model says which final states keep the rules. If all stages end in one to which no plan
     leads, or only one with hops, it is forbidden and they begin again, until what is left cannot
-    be better than what is known.
+    be better than what is known. A part of the time first goes to states that any order leads to.
 
-    It gives up where the model would have more than ``MAX_PAIRS`` pairs of VMs and places.
+    It gives up where there are more than ``variables.MAX_PAIRS`` pairs of VMs and places.
     """
     if _too_large(cluster, incumbent, CPSAT):
         return
     try:
+        until = time.perf_counter() + _EASY_SHARE * incumbent.remaining
+        _Solve(cluster, incumbent, workers, seed, easy_until=until).round()
         _Solve(cluster, incumbent, workers, seed).rounds()
     except StopRequestedError:
         return
@@ -138,19 +137,28 @@ class _Checked(Incumbent[Migrations]):
 
     def raise_bound(self, bound: int, source: str) -> bool:
         """Pass on a bound."""
-        return self.whole.raise_bound(bound, source)
+        return self.whole.raise_bound(max(0, bound), source)
 
 
 class _Solve:
     """What is known between the rounds.
 
     forbidden: final states that are settled; open: the least number that a plan to one of them may
-    have, None if there is none.
+    have, None if there is none; easy_until: look, to that moment of the clock, only at states that
+    any order leads to; what that proves is not passed on.
     """
 
     def __init__(
-        self, cluster: VmCluster, incumbent: Incumbent[Migrations], workers: int, seed: int
+        self,
+        cluster: VmCluster,
+        incumbent: Incumbent[Migrations],
+        workers: int,
+        seed: int,
+        *,
+        easy_until: float | None = None,
     ) -> None:
+        self.easy = easy_until is not None
+        self.deadline = incumbent.deadline if easy_until is None else easy_until
         self.cluster, self.incumbent = cluster, incumbent
         self.workers, self.seed = workers, seed
         self.stages = objective.stages(cluster)
@@ -159,9 +167,19 @@ class _Solve:
         #: Bounds of the stages, each given that those before it have their proven values.
         self.floor = [0] * len(self.stages)
 
+    @property
+    def remaining(self) -> float:
+        """Seconds left."""
+        return min(self.incumbent.remaining, self.deadline - time.perf_counter())
+
+    @property
+    def over(self) -> bool:
+        """Whether to stop."""
+        return self.incumbent.done or self.remaining <= 0
+
     def rounds(self) -> None:
         """Solve until all is proven or time is up."""
-        while not self.incumbent.done and not self.round():
+        while not self.over and not self.round():
             pass
 
     def round(self) -> bool:
@@ -171,7 +189,7 @@ class _Solve:
         proven: list[int] = []
         all_proven = True
         for number in range(len(self.stages)):
-            if self.incumbent.done:
+            if self.over:
                 return True
             view = _StageIncumbent(self, number, tuple(proven) if all_proven else None)
             if place is not None:
@@ -204,6 +222,8 @@ class _Solve:
 
     def raise_bound(self, proven: tuple[int, ...], bound: int) -> None:
         """Take a *bound* on the stage after those that are *proven*."""
+        if self.easy:
+            return
         digits = (*proven, bound, *[0] * (len(self.stages) - len(proven) - 1))
         number = objective.number(self.cluster, digits)
         known = self.incumbent.objective
@@ -225,6 +245,8 @@ class _Solve:
 
     def _settle(self, place: Migrations, *, all_proven: bool) -> bool:
         """After all stages have ended in *place*; whether nothing is left to do."""
+        if self.easy:
+            return True
         cluster = self.cluster
         number = objective.number(cluster, self.values(place))
         best = self.incumbent.objective
@@ -249,6 +271,8 @@ class _Solve:
         return False
 
     def _nothing_left(self) -> bool:
+        if self.easy:
+            return True
         if self.open is not None:
             # A plan to a forbidden state, if there is one, is all there is.
             self.incumbent.raise_bound(self.open, CPSAT)
@@ -274,7 +298,11 @@ class _Solve:
 
     def _formulation(self) -> Formulation[Migrations]:
         formulation = formulate(
-            self.cluster, objective="stages", bounded=True, stop=lambda: self.incumbent.done
+            self.cluster,
+            objective="stages",
+            bounded=True,
+            easy=self.easy,
+            stop=lambda: self.incumbent.done,
         )
         model = formulation.model
         count = len(formulation.decisions)
@@ -292,15 +320,14 @@ class _StageIncumbent(Incumbent[Migrations]):
     """
 
     def __init__(self, solve: _Solve, number: int, proven: tuple[int, ...] | None) -> None:
-        remaining = solve.incumbent.remaining
-        share = max(_LEAST_SHARE, remaining / (len(solve.stages) - number))
-        super().__init__(min(remaining, share))
+        share = max(_LEAST_SHARE, solve.remaining / (len(solve.stages) - number))
+        super().__init__(max(0.0, min(solve.remaining, share)))
         self.solve, self.proven = solve, proven
 
     @property
     def done(self) -> bool:
         """Whether the stage or the solve is over."""
-        return self.solve.incumbent.done or super().done
+        return self.solve.over or super().done
 
     def offer(self, objective: int, solution: Migrations, source: str) -> bool:
         """Take and pass on a state."""

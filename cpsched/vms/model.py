@@ -10,15 +10,16 @@ import numpy as np
 import numpy.typing as npt
 from ortools.sat.python import cp_model
 
+from cpsched.allocation import uncollected
 from cpsched.errors import InputError, StopRequestedError
 from cpsched.formulation import Assign, Formulation
 from cpsched.vms import objective
-from cpsched.vms.constraints import CONSTRAINTS
+from cpsched.vms.constraints import CONSTRAINTS, room_for_all
 from cpsched.vms.objective import Goal
 from cpsched.vms.ordering import plan_or_list
 from cpsched.vms.slots import MAX_SUM, gains
 from cpsched.vms.solution import Migration, Migrations
-from cpsched.vms.variables import Variables
+from cpsched.vms.variables import Places, Variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +37,7 @@ def formulate(
     *,
     objective: Objective = "number",
     bounded: bool = False,
+    easy: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> VmFormulation:
     """Formulation of VM rescheduling, of the final state.
@@ -58,16 +60,29 @@ def formulate(
     bounded
         Also say how many slots so many moves can gain: it follows, but a relaxation does not see
         it.
+    easy
+        Whoever comes must find room beside those who are there now, so that for room any order
+        does. That excludes states that plans lead to.
     stop
         Asked now and then: a million pairs of VMs and places take some seconds.
 
     Raises
     ------
     InputError
-        If the number, or the goal, does not fit into the model.
+        If the number, or the goal, does not fit into the model, or there are more pairs of VMs and
+        places than ``variables.MAX_PAIRS``.
     StopRequestedError
         Once *stop* says so.
     """
+    if reason := Places(cluster).obstacle():
+        raise InputError(f"{cluster.name}: {reason}")
+    with uncollected():
+        return _formulate(cluster, objective, bounded, easy, stop)
+
+
+def _formulate(
+    cluster: VmCluster, what: Objective, bounded: bool, easy: bool, stop: Callable[[], bool]
+) -> VmFormulation:
     model = cp_model.CpModel()
     variables = Variables(cluster, model, stop)
     for family in CONSTRAINTS:
@@ -76,9 +91,11 @@ def formulate(
             raise StopRequestedError
     if bounded:
         gains(variables)
+    if easy:
+        room_for_all(variables)
     sums = _stages(variables)
     stages = tuple(one.expression for one in sums)
-    if objective == "number":
+    if what == "number":
         model.minimize(_number(cluster, sums).expression)
     else:
         model.minimize(stages[0])
@@ -90,7 +107,7 @@ def formulate(
         stages=stages,
         decode=lambda values: plan_or_list(cluster, variables.numa(values)),
         encode=lambda migrations: variables.values(migrations.end(cluster)),
-        objective=_value(cluster, objective),
+        objective=_value(cluster, what),
         features=_features(variables),
         cluster=cluster,
         vm=variables.vm,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cpsched.vms import objective
 from cpsched.vms.bounds import impossible, simple_bound
 from cpsched.vms.check import check
-from cpsched.vms.methods import METHODS, MODULES, obstacle
+from cpsched.vms.methods import BASELINES, MODULES
 from cpsched.vms.solution import Migrations
 
 if TYPE_CHECKING:
@@ -32,22 +32,17 @@ def start(
     cluster: VmCluster, limits: Limits, method: str, incumbent: Incumbent[Migrations]
 ) -> threading.Thread:
     """Offer the current state, if it is an answer, then start *method*."""
-    return incumbent.run(partial(_run, cluster, limits, method, incumbent))
-
-
-def _run(
-    cluster: VmCluster, limits: Limits, method: str, incumbent: Incumbent[Migrations]
-) -> None:
     for reason in impossible(cluster):
         incumbent.prove_infeasible("counting")
-        incumbent.give_up(reason)
-        return
+        return incumbent.run(partial(incumbent.give_up, reason))
     if check(cluster, Migrations.now(cluster)).ok:
         offer(cluster, Migrations.now(cluster), "current state", incumbent)
     incumbent.raise_bound(simple_bound(cluster), "counting")
-    names = [name for name in METHODS if name != "auto"] if method == "auto" else [method]
-    names = [name for name in names if not obstacle(name, cluster)]
-    _baselines(cluster, limits, names, incumbent)
+    if method in BASELINES:
+        return incumbent.run(partial(_baselines, cluster, limits, (method,), incumbent))
+    module = import_module(MODULES[method])
+    thread: threading.Thread = module.start(cluster, limits, method, incumbent)
+    return thread
 
 
 def offer(

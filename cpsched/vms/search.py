@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _SLICE = 20_000
 #: Temperatures at the beginning and at the end of a round, in units of the least worth of a slot;
 #: price of a VM away from home likewise.
-_HOT, _COLD, _PRICE = 0.4, 0.05, 0.02
+_HOT, _COLD, _PRICE = 0.1, 0.02, 0.02
 #: Calls of the first round; later ones are longer by a factor.
 _ROUND, _GROWTH = 40, 1.5
 

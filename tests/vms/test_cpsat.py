@@ -12,11 +12,11 @@ from every_plan import best_plan
 from random_vms import small, steps
 from three_pms import cluster as three
 
-from cpsched.errors import StopRequestedError
+from cpsched.errors import InputError, StopRequestedError
 from cpsched.incumbent import Incumbent
 from cpsched.instances.generate_vms import generate_vms
 from cpsched.protocols import Limits
-from cpsched.vms import cpsat
+from cpsched.vms import cpsat, variables
 from cpsched.vms.check import check
 from cpsched.vms.cpsat import solve_by_stages, solve_in_one_go
 from cpsched.vms.model import formulate
@@ -129,12 +129,14 @@ def test_methods_start_and_end(method: str) -> None:
 
 @pytest.mark.parametrize("method", [cpsat.CPSAT, cpsat.PLAIN])
 def test_too_large_a_model_is_not_begun(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cpsat, "MAX_PAIRS", 3)
+    monkeypatch.setattr(variables, "MAX_PAIRS", 3)
     incumbent: Incumbent[Migrations] = Incumbent(30.0)
     cpsat.start(three(), Limits(), method, incumbent).join(10.0)
     assert incumbent.done
-    assert "27 pairs of VMs and places" in incumbent.reason
+    assert "27 pairs of VMs and places are more than the 3 of a model" in incumbent.reason
     assert incumbent.solution is None
+    with pytest.raises(InputError, match="three: 27 pairs of VMs and places"):
+        formulate(three())
 
 
 def test_stop_ends_the_building_of_a_model() -> None:
