@@ -89,7 +89,7 @@ def test_options_replace_the_policy(cli: Callable[..., Any], file: Path) -> None
         (("--move-cost", "2"), "--move-cost is for clusters of pods, vms-30-high-2 is none"),
         (("--format", "kubectl"), "--format kubectl is for clusters of pods"),
         (("--method", "pop", "--objective", "empty"), "method pop is about the fragment rate"),
-        (("--method", "search"), "method search cannot solve vms-30-high-2"),
+        (("--method", "tabu"), "method tabu cannot solve vms-30-high-2"),
     ],
 )
 def test_options_that_cannot_be_used(
