@@ -93,7 +93,7 @@ def room_for_all(v: Variables) -> None:
             free = int(v.cluster.free[numa, resource])
             fits = [(pair, need) for pair, need in coming if need <= free]
             v.forbid(pair for pair, need in coming if need > free)
-            if sum(need for _, need in fits) > free:
+            if fits and sum(need for _, need in fits) > free:
                 v.model.add(v.total(*map(list, zip(*fits, strict=True))) <= free)
 
 
