@@ -68,7 +68,7 @@ def solve(
             "-m",
             help="Job shops: auto, cpsat, tabu or rule:NAME. Pods: auto, cpsat, columns, search, "
             "default-scheduler, default-preemption, first-fit-decreasing or best-fit. VMs: auto, "
-            "greedy, best-fit-vbpp or pop.",
+            "columns, cpsat, search, greedy, best-fit-vbpp, pop or plain-cpsat.",
         ),
     ] = "auto",
     input_format: Annotated[

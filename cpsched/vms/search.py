@@ -119,7 +119,7 @@ class Search:
         self._restore()
         arrays = (
             cluster.parts.astype(np.int64),
-            np.ascontiguousarray(cluster.demand),
+            cluster.demand.astype(np.int64),  # a copy: the kernel asks for arrays it may write
             self.movable,
             self.free,
             cluster.numa_pm.astype(np.int64),

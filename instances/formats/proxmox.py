@@ -1,13 +1,16 @@
-"""Snapshots of Proxmox VE: ``/cluster/resources``, with HA rules and HA state if there are any.
+"""Snapshots of Proxmox VE: ``/cluster/resources``, with HA rules and state, and configurations.
 
 Read are the lists that ``pvesh get PATH --output-format json`` prints (or the API, under
 ``data``), in one file each, or one object of them::
 
-    {"resources": [...], "rules": [...], "status": [...], "cpu_ratio": 4, "reserve_mib": 2048}
+    {"resources": [...], "rules": [...], "status": [...], "configs": {"100": {...}, ...},
+     "cpu_ratio": 4, "reserve_mib": 2048}
 
 ``resources`` is /cluster/resources, ``rules`` /cluster/ha/rules, ``status`` /cluster/ha/status/
-current. Proxmox does not limit how many virtual cores run on a core: ``cpu_ratio`` says how many
-may (default 1), ``reserve_mib`` how much memory of each node is kept free (default 0).
+current; ``configs`` are configurations of VMs, in files of their own ``config-VMID.json``: they
+tell local disks, which migrate along, and devices of the node, which pin the VM. Proxmox does not
+limit how many virtual cores run on a core: ``cpu_ratio`` says how many may (default 1),
+``reserve_mib`` how much memory of each node is kept free (default 0).
 
 What becomes of them: nodes are PMs of one NUMA node; running VMs are VMs called ``vm:ID``, running
 containers ``ct:ID``, pinned, since they restart when they migrate. Templates and what is stopped
@@ -21,36 +24,34 @@ since the HA manager brings a VM back to them. Tags of ProxLB: ``plb_affinity_X`
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from cpsched.errors import InputError
 from cpsched.instances.formats.native import describe, load
-from cpsched.instances.formats.rows import Row, rows, words
-from cpsched.vms.groups import Group
+from cpsched.instances.formats.proxmox_guests import KINDS, RESOURCES, Guests
+from cpsched.instances.formats.rows import Row, rows
 from cpsched.vms.instance import VmCluster
 from cpsched.vms.inventory import Inventory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-RESOURCES: Final = "pvesh get /cluster/resources --output-format json"
-RULES: Final = "pvesh get /cluster/ha/rules --output-format json"
-CONTAINER: Final = "a container: it restarts when it migrates"
+    from collections.abc import Sequence
 
 _MAX_OBJECTS = 2_000_000
 _MIB = 2**20
-_KEYS: Final = ("resources", "rules", "status", "cpu_ratio", "reserve_mib")
+_KEYS: Final = ("resources", "rules", "status", "configs", "cpu_ratio", "reserve_mib")
+_FILE = re.compile(r"(?:config-)?([0-9]{1,12})")
+_CONFIG = re.compile(r'\s*\{[^[\]{}]*"(?:ostype|smbios1|scsihw|vmgenid)"\s*:')
 _OBJECT = re.compile(r'\s*\{\s*"resources"\s*:\s*\[')
 _LIST = re.compile(r'\s*(?:\{\s*"data"\s*:\s*)?\[\s*\{[^}]*')
 _ROW = re.compile(r'"id"\s*:\s*"(?:node|qemu|lxc|storage|sdn|pool)/|"rule"\s*:|"type"\s*:\s*"lrm"')
-_KINDS: Final = {"qemu": "vm", "lxc": "ct"}
 
 
 def is_snapshot(head: str) -> bool:
     """Whether a JSON text that begins with *head* is one of these lists."""
-    if _OBJECT.match(head):
+    if _OBJECT.match(head) or _CONFIG.match(head):
         return True
     first = _LIST.match(head)
     return first is not None and _ROW.search(first[0]) is not None
@@ -80,6 +81,8 @@ class _Snapshot:
         self.guests: list[Row] = []
         self.rules: list[Row] = []
         self.maintained: set[str] = set()
+        self.configs: dict[str, Row] = {}
+        self.shared: dict[str, bool] = {}
         self.ratio, self.reserve = 1000, 0
 
     def add(self, content: Any, source: str) -> None:
@@ -92,6 +95,10 @@ class _Snapshot:
             return
         if not isinstance(content, dict):
             raise InputError(f"expected an object or a list, not {describe(content)}", path="$")
+        file = _FILE.fullmatch(PurePath(source).stem)
+        if file is not None and "resources" not in content:
+            self.configs[file[1]] = Row(content, source, "$")
+            return
         for key in content:
             if key not in _KEYS:
                 raise InputError(
@@ -101,6 +108,11 @@ class _Snapshot:
         for key in ("resources", "rules", "status"):
             for row in rows(content.get(key, []), source, f"$.{key}"):
                 self._add_row(row)
+        configs = whole.object("configs")
+        for number in () if configs is None else configs.data:
+            one = configs.object(number) if configs is not None else None
+            if one is not None:
+                self.configs[number] = one
         if whole.has("cpu_ratio"):
             ratio = content["cpu_ratio"]
             if type(ratio) not in (int, float) or not 0.001 <= ratio <= 1000:
@@ -119,8 +131,11 @@ class _Snapshot:
             self.nodes.append(row)
             if row.get("hastate") == "maintenance":
                 self.maintained.add(row.text(RESOURCES, "node"))
-        elif kind in _KINDS:
+        elif kind in KINDS:
             self.guests.append(row)
+        elif kind == "storage" and row.get("storage"):
+            name = row.text(RESOURCES, "storage")
+            self.shared[name] = self.shared.get(name, False) or row.get("shared") in (1, True)
         elif kind == "lrm" and "maintenance" in str(row.get("status")):
             self.maintained.add(row.text("pvesh get /cluster/ha/status/current", "node"))
 
@@ -129,7 +144,8 @@ class _Snapshot:
         if not self.nodes:
             raise InputError(f"there are no nodes; they are in the output of: {RESOURCES}")
         names = [row.text(RESOURCES, "node") for row in self.nodes]
-        guests = _Guests(self.guests, {node: k for k, node in enumerate(names)})
+        guests = Guests(self.guests, {node: k for k, node in enumerate(names)})
+        guests.add_configs(self.configs, self.shared)
         if not guests.names:
             raise InputError(f"there are no running VMs; they are in the output of: {RESOURCES}")
         online = np.array([row.get("status") == "online" for row in self.nodes], dtype=np.bool_)
@@ -157,7 +173,7 @@ class _Snapshot:
             parts=np.ones(vms, dtype=np.int32),
             demand=np.array(guests.demand, dtype=np.int64),
             numa=np.column_stack((guests.pm, np.full(vms, -1))).astype(np.int32),
-            disk=np.zeros(vms, dtype=np.int64),
+            disk=np.array(guests.disk, dtype=np.int64),
             pinned=tuple(guests.pinned),
             profile=np.array(profile, dtype=np.int32),
             allowed=np.array(allowed, dtype=np.bool_),
@@ -184,119 +200,3 @@ class _Snapshot:
             np.array([[0, self.reserve]] * size, dtype=np.int64),
             np.array([[self.ratio, 1000]] * size, dtype=np.int64),
         )
-
-
-class _Guests:
-    """Running VMs and containers, and the rules about them."""
-
-    def __init__(self, guests: list[Row], nodes: dict[str, int]) -> None:
-        self.nodes = nodes
-        self.names: list[str] = []
-        self.pm: list[int] = []
-        self.demand: list[list[int]] = []
-        self.flavor: list[str] = []
-        self.pinned: list[str] = []
-        self._allowed: list[list[bool]] = []
-        # Members of each group, by kind and name.
-        self._groups: dict[tuple[str, str], list[int]] = {}
-        for row in guests:
-            if row.get("template") in (1, True) or row.get("status") == "stopped":
-                continue
-            self._add(row)
-        self._known = {name: k for k, name in enumerate(self.names)}
-
-    def _add(self, row: Row) -> None:
-        number = row.amount(RESOURCES, "vmid")
-        name = f"{_KINDS[row.data['type']]}:{number}"
-        node = row.text(RESOURCES, "node")
-        if node not in self.nodes:
-            raise row.error(
-                f"{name} is on the node {node[:60]!a}, which is not among the nodes; they are in "
-                f"the output of: {RESOURCES}"
-            )
-        cores = row.amount(RESOURCES, "maxcpu")
-        memory = -(-row.amount(RESOURCES, "maxmem") // _MIB)
-        status = row.text(RESOURCES, "status")
-        reason = ""
-        if row.get("type") == "lxc":
-            reason = CONTAINER
-        elif status != "running":
-            reason = f"status {status}"
-        elif row.get("lock"):
-            reason = f"lock {row.get('lock')}"
-        number = len(self.names)
-        pins = set()
-        for tag in words(row.get("tags")):
-            if tag.startswith("plb_ignore_"):
-                reason = reason or tag
-            elif tag.startswith("plb_pin_"):
-                pins.add(self._node(row, tag.removeprefix("plb_pin_"), tag))
-            elif tag.startswith("plb_affinity_"):
-                self._groups.setdefault(("affinity", tag), []).append(number)
-            elif tag.startswith("plb_anti_affinity_"):
-                self._groups.setdefault(("anti-affinity", tag), []).append(number)
-        self.names.append(name)
-        self.pm.append(self.nodes[node])
-        self.demand.append([1000 * cores, memory])
-        self.flavor.append(f"{cores}c-{memory}m")
-        self.pinned.append(reason)
-        self._allowed.append([not pins or k in pins for k in range(len(self.nodes))])
-
-    def _node(self, row: Row, node: str, where: str) -> int:
-        if node not in self.nodes:
-            raise row.error(f"{where[:80]}: there is no node {node[:60]!a}")
-        return self.nodes[node]
-
-    def add_rule(self, row: Row, online: Any) -> None:
-        """Take a HA rule; online: shape (nodes,)."""
-        if row.get("disable") in (1, True, "1"):
-            return
-        name = row.text(RULES, "rule")
-        members = [
-            self._known[one] for one in words(row.need(RULES, "resources")) if one in self._known
-        ]
-        kind = row.need(RULES, "type")
-        if kind == "resource-affinity":
-            affinity = row.need(RULES, "affinity")
-            if affinity not in ("positive", "negative"):
-                raise row.error(f"affinity must be positive or negative, not {describe(affinity)}")
-            group = "affinity" if affinity == "positive" else "anti-affinity"
-            if members:
-                self._groups.setdefault((group, name), []).extend(members)
-        elif kind == "node-affinity":
-            found = self._preferred(row, online)
-            for vm in members if found is not None else ():
-                self._allowed[vm] = [
-                    a and b for a, b in zip(self._allowed[vm], found or (), strict=True)
-                ]
-        else:
-            raise row.error(
-                f"the type must be resource-affinity or node-affinity, not {describe(kind)}"
-            )
-
-    def _preferred(self, row: Row, online: Any) -> list[bool] | None:
-        """Nodes of a node affinity that count; None for all, if none of a loose rule is online."""
-        priority: dict[int, int] = {}
-        for word in words(row.need(RULES, "nodes")):
-            node, _, level = word.partition(":")
-            if level and not (level.isdecimal() and len(level) < 10):
-                raise row.error(f"nodes: the priority in {word[:60]!a} must be a whole number")
-            priority[self._node(row, node, "nodes")] = int(level or 0)
-        there = [level for node, level in priority.items() if online[node]]
-        strict = row.get("strict") in (1, True, "1")
-        if not there:
-            return [node in priority for node in range(len(online))] if strict else None
-        return [priority.get(node) == max(there) for node in range(len(online))]
-
-    def profiles(self) -> tuple[list[int], list[tuple[bool, ...]]]:
-        """Profile of each guest, and the nodes of each profile."""
-        kinds = list(dict.fromkeys(map(tuple, self._allowed)))
-        return [kinds.index(tuple(row)) for row in self._allowed], kinds
-
-    def groups(self) -> Iterator[Group]:
-        """Groups with names that tell them apart."""
-        seen = set()
-        for (kind, name), vms in self._groups.items():
-            shown = f"{name} ({kind})" if name in seen else name
-            seen.add(name)
-            yield Group(shown, kind, "pm", np.array(sorted(set(vms)), dtype=np.int32))

@@ -10,7 +10,8 @@ import numpy as np
 
 from cpsched.errors import InputError
 from cpsched.instances.formats.faithful import require_equal
-from cpsched.instances.formats.proxmox import CONTAINER, parse
+from cpsched.instances.formats.proxmox import parse
+from cpsched.instances.formats.proxmox_guests import CONTAINER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,11 @@ def dumps(cluster: VmCluster) -> str:
         "resources": [*_nodes(cluster), *_guests(cluster)],
         "rules": list(_rules(cluster)),
     }
+    if configs := dict(_configs(cluster)):
+        content["configs"] = configs
+        content["resources"].append(
+            {"id": "storage/local", "type": "storage", "storage": "local", "shared": 0}
+        )
     if cluster.inventory is not None:
         content["cpu_ratio"] = int(cluster.inventory.ratio[0, 0]) / 1000
         content["reserve_mib"] = int(cluster.inventory.reserved[0, 1])
@@ -89,6 +95,18 @@ def _guests(cluster: VmCluster) -> Iterator[dict[str, Any]]:
             **({"lock": what} if kind == "lock" and cluster.pinned[k] != CONTAINER else {}),
             **({"tags": ";".join(tags)} if tags else {}),
         }
+
+
+def _configs(cluster: VmCluster) -> Iterator[tuple[str, dict[str, str]]]:
+    """Configurations of VMs with local disks or devices."""
+    for vm, disk, reason in zip(cluster.vms, cluster.disk.tolist(), cluster.pinned, strict=True):
+        number = vm.partition(":")[2]
+        kind, _, device = reason.partition(" ")
+        config = {"scsi0": f"local:vm-{number}-disk-0,size={disk}M"} if disk else {}
+        if kind == "device":
+            config = {device: "local"}
+        if config:
+            yield number, config
 
 
 def _rules(cluster: VmCluster) -> Iterator[dict[str, Any]]:

@@ -59,7 +59,7 @@ def test_solve_and_validate(cli: Callable[..., Any], file: Path, tmp_path: Path)
 
 def test_options_replace_the_policy(cli: Callable[..., Any], file: Path) -> None:
     options = ("--fragment", "8,32d*2", "--in-flight", 4, "--inflow", 2, "--goal", "0.5")
-    done = cli("solve", file, "-f", "json", *options)
+    done = cli("solve", file, "-f", "json", "-m", "greedy", *options)
     assert done.exit_code == 0, done.stderr
     policy = json.loads(done.stdout)["solution"]["policy"]
     assert policy["fragments"] == [
@@ -68,7 +68,7 @@ def test_options_replace_the_policy(cli: Callable[..., Any], file: Path) -> None
     ]
     assert (policy["in_flight"], policy["inflow"]) == (4, 2)
     assert (policy["objective"], policy["goal"]) == ("goal", [1, 2])
-    empty = cli("solve", file, "--objective", "empty", "--max-moves", 40)
+    empty = cli("solve", file, "--objective", "empty", "--max-moves", 40, "-m", "greedy")
     assert empty.exit_code == 0
     assert "PMs in use  30 -> " in empty.stdout
 
@@ -89,7 +89,7 @@ def test_options_replace_the_policy(cli: Callable[..., Any], file: Path) -> None
         (("--move-cost", "2"), "--move-cost is for clusters of pods, vms-30-high-2 is none"),
         (("--format", "kubectl"), "--format kubectl is for clusters of pods"),
         (("--method", "pop", "--objective", "empty"), "method pop is about the fragment rate"),
-        (("--method", "search"), "method search cannot solve vms-30-high-2"),
+        (("--method", "tabu"), "method tabu cannot solve vms-30-high-2"),
     ],
 )
 def test_options_that_cannot_be_used(

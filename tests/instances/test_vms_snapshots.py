@@ -12,7 +12,7 @@ from three_pms import cluster
 
 from cpsched import InputError
 from cpsched.instances import dumps, parse, read_all, read_folder
-from cpsched.vms.instance import Group
+from cpsched.vms.instance import Group, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -648,7 +648,53 @@ def test_what_a_snapshot_cannot_hold_is_named(name: str) -> None:
     with pytest.raises(InputError, match=f"the format {name} cannot hold conflicts of "):
         dumps(replace(base, conflicts=[[0, 1]]), name)
     with pytest.raises(InputError, match=f"the format {name} cannot hold "):
-        dumps(replace(base, disk=[5] * 4), name)
+        dumps(replace(base, policy=Policy(max_moves=3)), name)
     if name == "proxmox":
         with pytest.raises(InputError, match="VMs called vm:ID or ct:ID, not 'x'"):
             dumps(replace(base, vms=("x", *base.vms[1:])), name)
+
+
+def configured(**config: str) -> dict[str, Any]:
+    content = pve()
+    content["resources"] += [
+        {"id": "storage/n0/ceph", "type": "storage", "storage": "ceph", "shared": 1},
+        {"id": "storage/n0/lvm", "type": "storage", "storage": "lvm", "shared": 0},
+    ]
+    return {**content, "configs": {"101": {"ostype": "l26", **config}, "555": {}}}
+
+
+@pytest.mark.parametrize(
+    ("config", "disk", "reason"),
+    [
+        ({"scsi0": "ceph:vm-101-disk-0,size=32G"}, 0, ""),
+        ({"scsi0": "lvm:vm-101-disk-0,iothread=1,size=32G"}, 32 * 1024, ""),
+        ({"scsi0": "lvm:a,size=1T", "efidisk0": "lvm:b,size=528K"}, 2**20 + 1, ""),
+        ({"ide2": "none,media=cdrom", "unused0": "lvm:c"}, 0, ""),
+        ({"ide2": "lvm:vm-101-cloudinit,media=cdrom"}, 0, ""),
+        ({"ide2": "lvm:iso/debian.iso,media=cdrom,size=600M"}, 0, "device ide2"),
+        ({"ide2": "cdrom,media=cdrom"}, 0, "device ide2"),
+        ({"virtio1": "/dev/sdb,size=10G"}, 0, "device virtio1"),
+        ({"hostpci0": "0000:01:00.0"}, 0, "device hostpci0"),
+        ({"usb0": "spice"}, 0, ""),
+    ],
+)
+def test_local_disks_and_devices(config: dict[str, str], disk: int, reason: str) -> None:
+    one = made(configured(**config))
+    assert one.disk.tolist() == [0, disk, 0, 0]
+    assert one.pinned == ("", reason, "", "")
+    assert made(json.loads(dumps(one, "proxmox"))) == one
+
+
+def test_configurations_in_files_and_what_is_wrong_with_them(tmp_path: Path) -> None:
+    content = configured(scsi0="lvm:vm-101-disk-0,size=32G")
+    folder = tmp_path / "cloud"
+    folder.mkdir()
+    (folder / "resources.json").write_text(json.dumps(content["resources"]))
+    (folder / "config-101.json").write_text(json.dumps(content["configs"]["101"]))
+    assert read_folder(folder) == [made(content)]
+    with pytest.raises(InputError, match=r"\$.configs.101: scsi0 is on the storage 'nfs', which"):
+        made(configured(scsi0="nfs:a,size=3G"))
+    with pytest.raises(
+        InputError, match=r"\$.configs.101: scsi0 has no size such as size=32G: ''"
+    ):
+        made(configured(scsi0="lvm:a"))
