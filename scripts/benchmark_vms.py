@@ -7,8 +7,9 @@ import datetime
 import os
 import shlex
 import sys
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # The code that is measured is this checkout, whatever else may be installed.
 sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
@@ -18,6 +19,7 @@ from pods_benchmark.book import Lines
 from vms_benchmark import page
 from vms_benchmark.rows import FIRST_SEED, ROWS
 from vms_benchmark.run import run
+from vms_benchmark.stream import MODES, RATES, stream
 
 from cpsched import families
 from cpsched.instances.formats import vms_native
@@ -26,12 +28,16 @@ from cpsched.result import versions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.progress import Progress
+
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
 #: The peer models every pair of VM and NUMA node: it gets fewer clusters.
 PEER_SEEDS = 3
+#: The row of arrivals and departures, and its clusters: each is planned 60 times for each rate.
+STREAM, STREAM_SEEDS = "stream", 5
 
 EPILOG = f"""\
-rows: {", ".join(ROWS)}
+rows: {", ".join((*ROWS, "stream"))}
 
 Every cluster is written to text; a run's time is that from the text to the checked plan, kernels
 loaded. Runs that are finished are never repeated. Leave the machine alone meanwhile.
@@ -55,10 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", action="store_true", help="make the page only")
     parser.add_argument("--fresh", action="store_true", help="repeat runs of another commit")
     options = parser.parse_args(command)
-    names = list(ROWS) if options.only is None else options.only
-    unknown = [name for name in names if name not in ROWS]
+    names = [*ROWS, STREAM] if options.only is None else options.only
+    unknown = [name for name in names if name not in (*ROWS, STREAM)]
     if unknown:
-        print(f"error: no row {unknown[0]}; rows: {', '.join(ROWS)}", file=sys.stderr)
+        print(f"error: no row {unknown[0]}; rows: {', '.join((*ROWS, STREAM))}", file=sys.stderr)
         return 2
     code = 0
     if not options.page:
@@ -88,7 +94,11 @@ def _measure(names: list[str], options: argparse.Namespace, command: list[str]) 
     }
     columns = (*Progress.get_default_columns(), TimeElapsedColumn())
     with Progress(*columns) as bar:
+        if STREAM in names:
+            _stream(bar, batch, options)
         for name in names:
+            if name == STREAM:
+                continue
             row = ROWS[name]
             book = Lines(FOLDER / "data" / f"vms-{name}.jsonl")
             commits = {entry["id"]: entry["commit"] for entry in book.of("batch")}
@@ -111,6 +121,20 @@ def _measure(names: list[str], options: argparse.Namespace, command: list[str]) 
                         begun = True
                     book.add({**run(row, seed, method, text), "batch": batch["id"]})
                 bar.update(task, advance=1)
+
+
+def _stream(bar: Progress, batch: dict[str, Any], options: argparse.Namespace) -> None:
+    book = Lines(FOLDER / "data" / f"vms-{STREAM}.jsonl")
+    row = ROWS["medium"]
+    seeds = range(FIRST_SEED, FIRST_SEED + min(STREAM_SEEDS, options.seeds or STREAM_SEEDS))
+    done = {(run["seed"], run["rate"], run["mode"]) for run in book.of("run")}
+    jobs = [job for job in product(seeds, RATES, MODES) if options.fresh or job not in done]
+    if jobs:
+        book.add(batch)
+    for seed, rate, mode in bar.track(jobs, description=STREAM):
+        found = stream(row.cluster(seed), seed, rate, mode)
+        entry = {"kind": "run", "seed": seed, "rate": rate, "mode": mode, **found}
+        book.add({**entry, "batch": batch["id"]})
 
 
 if __name__ == "__main__":

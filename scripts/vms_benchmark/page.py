@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from statistics import median
+from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
 from pods_benchmark.book import Lines
@@ -55,14 +55,43 @@ def write(target: Path, folder: Path) -> None:
             mine = [run for run in runs if run["method"] == method]
             if mine:
                 lines.append(f"| {row.title} | {method} | {_method(mine)} |")
+    lines += _stream(folder)
     lines += ["", "## How it was made", ""]
-    for name in ROWS:
+    books["stream"] = Lines(folder / "vms-stream.jsonl")
+    for name in books:
         lines += [
             f"- {name}: {batch['date']}, commit {batch['commit']}, {batch['machine']}: "
             f"`{batch['command']}`"
             for batch in books[name].of("batch")[-1:]
         ]
     target.write_text("\n".join(lines) + "\n")
+
+
+def _stream(folder: Path) -> list[str]:
+    """Slots gained over no migration, when VMs arrive and leave all the time."""
+    runs = Lines(folder / "vms-stream.jsonl").of("run")
+    slots = {(run["seed"], run["rate"], run["mode"]): run["slots"] for run in runs}
+    if not slots:
+        return []
+    lines = [
+        "",
+        "## While VMs arrive and leave",
+        "",
+        "Medium, MNL 50, one migration a second for 60 s; as many VMs arrive as leave. Slots more "
+        "than without migrations, mean of the clusters: of one plan made at the beginning, its "
+        "stale steps left out, and of a new plan every second, of which the first step is made.",
+        "",
+        "| arrivals a second | clusters | one plan | a new plan every second |",
+        "|---|---|---|---|",
+    ]
+    for rate in sorted({key[1] for key in slots}):
+        seeds = sorted({key[0] for key in slots if key[1] == rate})
+        more = [
+            mean(slots[seed, rate, mode] - slots[seed, rate, "none"] for seed in seeds)
+            for mode in ("static", "re-planned")
+        ]
+        lines.append(f"| {rate} | {len(seeds)} | {more[0]:.1f} | {more[1]:.1f} |")
+    return lines
 
 
 def latest(book: Lines) -> list[dict[str, Any]]:
