@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -114,3 +115,43 @@ def test_conflicts_are_kept() -> None:
     cluster = replace(cluster, policy=replace(cluster.policy, max_moves=12))
     incumbent = solved(cluster)
     assert incumbent.objective == incumbent.bound
+
+
+def test_a_goal_takes_the_fewest_migrations() -> None:
+    cluster = generate_vms(pms=60, workload="high", seed=2)
+    goal = (9, 20)
+    policy = replace(cluster.policy, objective="goal", goal=goal, max_moves=None)
+    asked = replace(cluster, policy=policy)
+    incumbent = solved(asked)
+    assert incumbent.objective == incumbent.bound
+    assert incumbent.solution is not None
+    moves = len(incumbent.solution.moves)
+    assert moves > 0
+    # With one move less, the most slots do not reach the goal.
+    policy = replace(cluster.policy, max_moves=moves - 1)
+    fewer = solved(replace(cluster, policy=policy))
+    assert fewer.objective == fewer.bound
+    assert fewer.solution is not None
+    end = fewer.solution.end(cluster)
+    assert objective.fr(cluster, end, Fragment(16)) > Fraction(*goal)
+
+
+def test_a_goal_out_of_reach_is_proven_to_be() -> None:
+    cluster = generate_vms(pms=40, workload="high", seed=3)
+    policy = replace(cluster.policy, objective="goal", goal=(1, 20), max_moves=5)
+    incumbent = solved(replace(cluster, policy=policy))
+    assert incumbent.infeasible
+    assert incumbent.solution is None
+
+
+def test_a_pm_is_emptied_and_slots_are_gained() -> None:
+    cluster = generate_vms(pms=60, workload="mid", seed=4)
+    evacuate = np.zeros(cluster.num_pms, dtype=bool)
+    evacuate[7] = True
+    policy = replace(cluster.policy, max_moves=40)
+    incumbent = solved(replace(cluster, policy=policy, evacuate=evacuate))
+    assert incumbent.solution is not None
+    assert (cluster.numa_pm[incumbent.solution.end(cluster)[:, 0]] != 7).all()
+    assert incumbent.bound is not None
+    assert incumbent.objective is not None
+    assert incumbent.bound <= incumbent.objective
