@@ -15,6 +15,7 @@ import numpy as np
 from numba import types
 
 from cpsched.kernels import kernel
+from cpsched.reassignment.eject import make_room
 from cpsched.reassignment.steps import (
     FULL,
     I4,
@@ -32,8 +33,8 @@ from cpsched.reassignment.steps import (
 Array = np.ndarray[Any, Any]
 Number = Any
 
-#: Out of so many moves, shifts and swaps; the others are chains.
-MOVES, SHIFTS, SWAPS = 16, 7, 7
+#: Out of so many moves, shifts, swaps and chains; the others make room.
+MOVES, SHIFTS, SWAPS, CHAINS = 32, 14, 14, 2
 #: Moves between two looks at the temperature and at whether to stop.
 BEAT = 1024
 
@@ -41,8 +42,8 @@ BEAT = 1024
 @kernel(
     types.int64(
         I4, I4, I8x2, I8, I8x2, I8x2, I8, I8x2, I8x2, I8, I4, I4, I4, I4, I4, I4, I4, types.int64,
-        I4, I8x2, I8x2, I8, I4x2, I4x2, I4, I4x2, I4, I4, I8, I8, I4,
-        U8, I8, types.int64, types.float64, types.float64,
+        I4, I8x2, I8x2, I8, I4x2, I4x2, I4, I4x2, I4, I4, I8, I4, I4, I4, I8, I4,
+        U8, I8, types.int64, types.float64, types.float64, types.float64,
     )
 )  # fmt: skip
 def anneal(
@@ -75,6 +76,9 @@ def anneal(
     moved: Array,
     moved_count: Array,
     most_moved: Array,
+    first: Array,
+    after: Array,
+    before: Array,
     costs: Array,
     best: Array,
     rng: Array,
@@ -82,6 +86,7 @@ def anneal(
     iterations: Number,
     hot: Number,
     cold: Number,
+    reluctance: Number,
 ) -> Number:
     """Anneal from *hot* to *cold* in *iterations* moves, fewer once halt[0] is set.
 
@@ -109,6 +114,21 @@ def anneal(
         kind = below(rng, MOVES)
         p = below(rng, num_processes)
         a = np.int64(machine[p])
+        if kind >= SHIFTS + SWAPS + CHAINS:
+            if fresh:
+                best[:] = machine
+                fresh = False
+            make_room(
+                p, limit, temperature * reluctance, home, service, requirement, transient,
+                capacity, safety, load_weight, balance, machine_move, process_move, location,
+                neighbourhood, spread_min, needs_start, needs, needed_start, needed_by,
+                service_weight, machine, used, occupied, machine_cost, here, in_location, spread,
+                in_neighbourhood, moved, moved_count, most_moved, first, after, before, costs, rng,
+            )  # fmt: skip
+            if costs[0] < costs[1]:
+                costs[1] = costs[0]
+                fresh = True
+            continue
         s = service[p]
         q = np.int64(-1)
         c = np.int64(-1)
@@ -157,6 +177,10 @@ def anneal(
             delta += (process_move[q] if c != home[q] else 0) - (
                 process_move[q] if b != home[q] else 0
             )
+        away = (1 if b != home[p] else 0) - (1 if a != home[p] else 0)
+        if q >= 0:
+            away += (1 if c != home[q] else 0) - (1 if b != home[q] else 0)
+        limit -= temperature * reluctance * away
         if delta - slack > limit:
             continue
         if fresh and delta + slack > 0:
@@ -169,14 +193,14 @@ def anneal(
         source[1] = b
         target[1] = c
         number = 1 if q < 0 else 2
-        before = most_moved[0]
+        most = most_moved[0]
         for k in range(number):
             place(
                 process[k], target[k], home, service, requirement, transient, location,
                 neighbourhood, machine, used, occupied, here, in_location, spread,
-                in_neighbourhood, moved, moved_count, most_moved,
+                in_neighbourhood, moved, moved_count, most_moved, first, after, before,
             )  # fmt: skip
-        delta += service_weight * (most_moved[0] - before)
+        delta += service_weight * (most_moved[0] - most)
         right = delta <= limit
         for k in range(number):
             right = right and kept(
@@ -188,7 +212,7 @@ def anneal(
                 place(
                     process[k], source[k], home, service, requirement, transient, location,
                     neighbourhood, machine, used, occupied, here, in_location, spread,
-                    in_neighbourhood, moved, moved_count, most_moved,
+                    in_neighbourhood, moved, moved_count, most_moved, first, after, before,
                 )  # fmt: skip
             continue
         machine_cost[a] = cost_a

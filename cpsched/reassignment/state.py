@@ -75,7 +75,8 @@ class State(NamedTuple):
     occupied: what counts against the capacity, see ``steps``; here, in_location and
     in_neighbourhood: processes of each service on each machine, in each location, in each
     neighbourhood; spread: locations of each service; moved: its processes that are not at home;
-    moved_count: services by that number; most_moved: the largest; costs: now, and the least.
+    moved_count: services by that number; most_moved: the largest; first, after, before: the
+    processes of each machine as a list, -1 at its ends; costs: now, and the least.
     """
 
     machine: IntArray
@@ -89,6 +90,9 @@ class State(NamedTuple):
     moved: IntArray
     moved_count: IntArray
     most_moved: LongArray
+    first: IntArray
+    after: IntArray
+    before: IntArray
     costs: LongArray
     best: IntArray
 
@@ -105,6 +109,7 @@ class State(NamedTuple):
         )
         in_location = _table(instance, problem.location[machine], problem.location)
         moved = np.bincount(instance.service[left], minlength=instance.num_services)
+        first, after, before = _lists(machine, instance.num_machines)
         total = cost(instance, machine).total
         return cls(
             machine=machine.copy(),
@@ -120,6 +125,9 @@ class State(NamedTuple):
             moved=moved.astype(np.int32),
             moved_count=np.bincount(moved, minlength=instance.num_processes + 1).astype(np.int32),
             most_moved=np.array([moved.max()], dtype=np.int64),
+            first=first,
+            after=after,
+            before=before,
             costs=np.array([total, total], dtype=np.int64),
             best=machine.copy(),
         )
@@ -140,6 +148,19 @@ def _table(instance: Reassignment, place: npt.ArrayLike, places: npt.ArrayLike) 
     table = np.zeros((instance.num_services, width), dtype=np.int32)
     np.add.at(table, (instance.service, place), 1)
     return table
+
+
+def _lists(machine: IntArray, num_machines: int) -> tuple[IntArray, IntArray, IntArray]:
+    """First process of each machine, the next and the previous one of each process, -1: none."""
+    first = np.full(num_machines, -1, dtype=np.int32)
+    after, before = (np.full(len(machine), -1, dtype=np.int32) for _ in range(2))
+    order = np.argsort(machine, kind="stable")
+    same = machine[order][1:] == machine[order][:-1]
+    after[order[:-1][same]] = order[1:][same]
+    before[order[1:][same]] = order[:-1][same]
+    heads = order[np.concatenate(([True], ~same))]
+    first[machine[heads]] = heads
+    return first, after, before
 
 
 def _grouped(pairs: IntArray, by: int, number: int) -> tuple[IntArray, IntArray]:

@@ -114,7 +114,7 @@ def exchanged(
 @part(
     types.void(
         types.int64, types.int64,
-        I4, I4, I8x2, I8, I4, I4, I4, I8x2, I8x2, I4x2, I4x2, I4, I4x2, I4, I4, I8,
+        I4, I4, I8x2, I8, I4, I4, I4, I8x2, I8x2, I4x2, I4x2, I4, I4x2, I4, I4, I8, I4, I4, I4,
     )
 )  # fmt: skip
 def place(
@@ -136,6 +136,9 @@ def place(
     moved: Array,
     moved_count: Array,
     most_moved: Array,
+    first: Array,
+    after: Array,
+    before: Array,
 ) -> None:
     """Move process *p* to machine *b*, rules and costs of machines left aside."""
     a = machine[p]
@@ -163,6 +166,17 @@ def place(
     in_neighbourhood[s, neighbourhood[a]] -= 1
     in_neighbourhood[s, neighbourhood[b]] += 1
     machine[p] = b
+    if before[p] >= 0:
+        after[before[p]] = after[p]
+    else:
+        first[a] = after[p]
+    if after[p] >= 0:
+        before[after[p]] = before[p]
+    after[p] = first[b]
+    before[p] = -1
+    if first[b] >= 0:
+        before[first[b]] = p
+    first[b] = p
     if a == at_home or b == at_home:
         moved_count[moved[s]] -= 1
         moved[s] += 1 if a == at_home else -1
