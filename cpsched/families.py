@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from cpsched.result import CheckReport, Result
 
 #: Module of each family; it follows ``Family``.
-_MODULES = {"jobshop": "cpsched.jobshop.family", "pods": "cpsched.pods.family"}
+_MODULES = {
+    "jobshop": "cpsched.jobshop.family",
+    "pods": "cpsched.pods.family",
+    "reassignment": "cpsched.reassignment.family",
+}
 
 
 class Family(Protocol):
@@ -25,7 +29,7 @@ class Family(Protocol):
     INSTANCE: class of the instances; METHODS: methods with one line each; CSV_COLUMNS: columns of
     the solution in CSV; OBJECTIVE: name of the objective; TABLE_COLUMNS: columns of ``cells``;
     SOLUTION: name of a solution; PLOT: ``module:function`` that draws (instance, result), and
-    PICTURE what it draws; COMMANDS: ``module:function`` that writes shell commands for
+    PICTURE what it draws, both empty if nothing is drawn; COMMANDS: ``module:function`` that writes shell commands for
     (instance, solution), empty if there are none.
     """
 

@@ -92,7 +92,7 @@ def show(
     input_format: Annotated[
         str | None,
         typer.Option(
-            help="jsplib, taillard, fjs, json, scenario, kubernetes or openb.",
+            help="jsplib, taillard, fjs, json, scenario, kubernetes, openb or roadef.",
             show_default="by content",
             metavar="FORMAT",
         ),
@@ -133,7 +133,7 @@ def export(
     input_format: Annotated[
         str | None,
         typer.Option(
-            help="jsplib, taillard, fjs, json, scenario, kubernetes or openb.",
+            help="jsplib, taillard, fjs, json, scenario, kubernetes, openb or roadef.",
             show_default="by content",
             metavar="FORMAT",
         ),

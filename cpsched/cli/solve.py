@@ -69,7 +69,7 @@ def solve(
     input_format: Annotated[
         str | None,
         typer.Option(
-            help="jsplib, taillard, fjs, json, scenario, kubernetes or openb.",
+            help="jsplib, taillard, fjs, json, scenario, kubernetes, openb or roadef.",
             show_default="by content",
             metavar="FORMAT",
         ),

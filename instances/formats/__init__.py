@@ -10,7 +10,12 @@ FORMATS: tuple[str, ...] = ("jsplib", "taillard", "fjs", "json")
 #: Formats that hold a cluster; json is the native format of every family.
 POD_FORMATS: tuple[str, ...] = ("json", "scenario", "kubernetes", "openb")
 
-ALL_FORMATS: tuple[str, ...] = tuple(dict.fromkeys((*FORMATS, *POD_FORMATS)))
+#: Formats that hold a machine reassignment.
+REASSIGNMENT_FORMATS: tuple[str, ...] = ("roadef",)
+
+ALL_FORMATS: tuple[str, ...] = tuple(
+    dict.fromkeys((*FORMATS, *POD_FORMATS, *REASSIGNMENT_FORMATS))
+)
 
 #: Formats that spread one instance over several files.
 PARTIAL: tuple[str, ...] = ("kubernetes", "openb")

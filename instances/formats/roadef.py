@@ -11,6 +11,7 @@ one machine for each process. ``model_X.txt`` goes with ``assignment_X.txt`` in 
 from __future__ import annotations
 
 import re
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from cpsched.errors import InputError
 from cpsched.instances.formats import text
-from cpsched.reassignment.instance import MAX_AMOUNT, Reassignment, check_counts
+from cpsched.reassignment.instance import MAX_AMOUNT, MAX_RESOURCES, Reassignment, check_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,13 +27,22 @@ if TYPE_CHECKING:
 #: What the names of the two files begin with.
 MODEL, ASSIGNMENT = "model_", "assignment_"
 
-#: One number, then two of which the first is 0 or 1: no other format begins so.
-_HEAD = re.compile(r"\s*[0-9]+[ \t]*\r?\n\s*[01][ \t]+[0-9]+[ \t]*\r?\n")
+#: Characters in which the head of a model, up to the number of machines, has ended.
+_BEGINNING = 8_192
+
+#: A number n, n lines of two numbers of which the first is 0 or 1, a number.
+_ONE = re.compile(r"[0-9]{1,9}")
+_RESOURCE = re.compile(r"[01][ \t]+[0-9]{1,10}")
 
 
 def fits(content: str) -> bool:
-    """Whether a text begins as a model."""
-    return _HEAD.match(content) is not None
+    """Whether a text begins as a model does, and no other format."""
+    rows = (line.strip() for line in text.split_lines(content[:_BEGINNING]) if line.strip())
+    first = next(rows, "")
+    if not _ONE.fullmatch(first) or not 1 <= int(first) <= MAX_RESOURCES:
+        return False
+    resources = list(islice(rows, int(first)))
+    return all(map(_RESOURCE.fullmatch, resources)) and bool(_ONE.fullmatch(next(rows, "")))
 
 
 def is_named(source: str) -> bool:
