@@ -12,7 +12,7 @@ from cpsched.reassignment.check import check
 from cpsched.reassignment.cost import lower_bound
 from cpsched.reassignment.lns import Neighbourhoods
 from cpsched.reassignment.model import formulate
-from cpsched.reassignment.search import improve
+from cpsched.reassignment.search import LocalSearch, improve, polish
 from cpsched.reassignment.solution import Assignment
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 #: Pairs of a process and a machine up to which the whole model is tried for a proof.
 _PROOF_PAIRS = 2_000
 #: Share of the time that local search has before CP-SAT: where a proof is tried, and elsewhere.
-_BEFORE_PROOF, _BEFORE_LNS = 0.1, 0.8
+_BEFORE_PROOF, _BEFORE_LNS = 0.1, 0.6
+#: Turns of neighbourhoods and of local search that takes over from them: a share of the time, and
+#: seconds at least.
+_TURN, _TURN_LEAST = 0.03, 1.0
 
 
 def start(
@@ -68,7 +71,7 @@ def _anneal(
 ) -> None:
     """Anneal with so many *workers*, this thread one of them, until *deadline*."""
     work = [
-        partial(improve, instance, incumbent, seed=limits.seed * 1_000 + k, deadline=deadline)
+        partial(_improve, instance, incumbent, limits.seed * 1_000 + k, deadline)
         for k in range(workers)
     ]
     threads = [incumbent.run(one) for one in work[1:]]
@@ -77,6 +80,12 @@ def _anneal(
     finally:
         for thread in threads:
             thread.join()
+
+
+def _improve(
+    instance: Reassignment, incumbent: Incumbent[Assignment], seed: int, deadline: float
+) -> None:
+    improve(LocalSearch(instance, seed, incumbent.halt), incumbent, deadline)
 
 
 def _auto(instance: Reassignment, limits: Limits, incumbent: Incumbent[Assignment]) -> None:
@@ -93,17 +102,18 @@ def _auto(instance: Reassignment, limits: Limits, incumbent: Incumbent[Assignmen
     others = [
         incumbent.run(
             partial(
-                improve,
-                instance,
-                incumbent,
-                seed=limits.seed * 1_000 + 500 + k,
-                deadline=incumbent.deadline,
+                _improve, instance, incumbent, limits.seed * 1_000 + 500 + k, incumbent.deadline
             )
         )
         for k in range(limits.workers - 1)
     ]
     try:
-        Neighbourhoods(instance, incumbent, limits.seed, 1).run(incumbent.deadline)
+        neighbourhoods = Neighbourhoods(instance, incumbent, limits.seed, 1)
+        search = LocalSearch(instance, limits.seed * 1_000 + 999, incumbent.halt)
+        turn = max(_TURN_LEAST, _TURN * limits.time_limit)
+        while not incumbent.done:
+            neighbourhoods.run(time.perf_counter() + turn)
+            polish(search, incumbent, time.perf_counter() + turn)
     finally:
         incumbent.finish()
         for thread in others:

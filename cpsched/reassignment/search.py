@@ -23,6 +23,8 @@ SLICE = 200_000
 #: share of the first. Measured on the challenge's set A: ten times hotter wastes the time, ten
 #: times colder sticks near the start.
 HOT, COLD = 0.2, 1e-4
+#: First temperatures of ``polish``, as shares of the usual one, in turn.
+HEATS = (1e-6, 1e-2, 1e-4, 5e-2, 1e-3)
 #: The end of each round, as a share of it, goes on at a temperature that accepts next to nothing.
 QUENCH, QUIET = 0.05, 0.5
 #: Where a resource is transient, the share of processes that are away decides how much room there
@@ -56,6 +58,11 @@ class LocalSearch:
         self._state = State.of(self.instance, self._problem, machine)
         self.best = machine
 
+    def take(self, incumbent: Incumbent[Assignment]) -> None:
+        """Go on from the best answer that is known."""
+        if incumbent.solution is not None:
+            self.start_from(incumbent.solution.machine)
+
     def run(self, iterations: int, hot: float, cold: float) -> int:
         """Anneal from *hot* to *cold*; returns the least cost so far."""
         self.moves += anneal(
@@ -75,8 +82,8 @@ class LocalSearch:
         self, iterations: int, incumbent: Incumbent[Assignment], heat: float = 1.0
     ) -> None:
         """Anneal from *heat* times the usual temperature, offering what is better on the way."""
-        hot = heat * self.hot
-        cold = COLD * self.hot
+        hot = max(QUIET, heat * self.hot)
+        cold = max(QUIET, COLD * hot)
         slices = max(2, round(iterations * (1 - QUENCH) / SLICE))
         size = max(1, round(iterations * (1 - QUENCH) / slices))
         for k in range(slices):
@@ -92,36 +99,45 @@ class LocalSearch:
             incumbent.offer(cost, Assignment(self.best), SOURCE)
 
 
-def improve(
-    instance: Reassignment,
-    incumbent: Incumbent[Assignment],
-    *,
-    seed: int,
-    deadline: float,
-) -> LocalSearch:
+def improve(search: LocalSearch, incumbent: Incumbent[Assignment], deadline: float) -> None:
     """Anneal until *deadline* (perf_counter) or the end of the solve.
 
-    First two short rounds, for a good answer soon, then one that takes most of the time left, then
-    others from the best answer that is known, less hot. The clock decides only how long the rounds
-    are, in coarse steps, so that two runs on one machine mostly take the same steps.
+    First near where the processes are, then two short rounds, for a good answer soon, then one
+    that takes most of the time left, then others from the best answer that is known, less hot. The
+    clock decides only how long the rounds are, in coarse steps, so that two runs on one machine
+    mostly take the same steps.
     """
-    search = LocalSearch(instance, seed, incumbent.halt)
-    search.offer(search.cost, incumbent)
-    begin = time.perf_counter()
-    shares = [0.03, 0.12, 0.95]
+    begin, before = time.perf_counter(), search.moves
+    search.offer(search.run(SLICE, QUIET, QUIET), incumbent)
+    shares = [0.04, 0.12]
     heat = 1.0
     iterations = 2 * SLICE
     while not incumbent.done and time.perf_counter() < deadline:
         search.round(iterations, incumbent, heat)
         now = time.perf_counter()
-        rate = search.moves / max(1e-9, now - begin)
-        share = shares.pop(0) if shares else 0.95
-        left = max(0.0, deadline - now)
-        exponent = math.floor(2 * math.log2(max(SLICE, rate * share * left)))
-        iterations = round(2 ** (exponent / 2))
-        if len(shares) == 0 and heat == 1.0 and search.moves > 0.5 * rate * (deadline - begin):
-            heat = 0.2
-        best = incumbent.solution
-        if heat < 1 and best is not None:
-            search.start_from(best.machine)
-    return search
+        rate = (search.moves - before) / max(1e-9, now - begin)
+        share = shares.pop(0) if shares else 1.0
+        iterations = _coarse(rate * share * max(0.0, deadline - now))
+        if not shares and now - begin > 0.5 * (deadline - begin):
+            heat = 0.1
+            search.take(incumbent)
+
+
+def polish(search: LocalSearch, incumbent: Incumbent[Assignment], deadline: float) -> None:
+    """Anneal from the best answer known, a little, with one temperature after the other."""
+    turn = 0
+    begin, before = time.perf_counter(), search.moves
+    iterations = 2 * SLICE
+    while not incumbent.done and time.perf_counter() < deadline:
+        search.take(incumbent)
+        search.round(iterations, incumbent, HEATS[turn % len(HEATS)])
+        turn += 1
+        now = time.perf_counter()
+        rate = (search.moves - before) / max(1e-9, now - begin)
+        left = max(0.0, deadline - now) / max(1, len(HEATS) - turn)
+        iterations = _coarse(rate * left)
+
+
+def _coarse(iterations: float) -> int:
+    """The power of the square root of 2 that is next below."""
+    return round(2 ** (math.floor(2 * math.log2(max(SLICE, iterations))) / 2))
