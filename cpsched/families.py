@@ -29,8 +29,8 @@ class Family(Protocol):
     INSTANCE: class of the instances; METHODS: methods with one line each; CSV_COLUMNS: columns of
     the solution in CSV; OBJECTIVE: name of the objective; TABLE_COLUMNS: columns of ``cells``;
     SOLUTION: name of a solution; PLOT: ``module:function`` that draws (instance, result), and
-    PICTURE what it draws, both empty if nothing is drawn; COMMANDS: ``module:function`` that writes shell commands for
-    (instance, solution), empty if there are none.
+    PICTURE what it draws, both empty if nothing is drawn; COMMANDS: ``module:function`` that
+    writes shell commands for (instance, solution), empty if there are none.
     """
 
     INSTANCE: type

@@ -12,7 +12,7 @@ import numpy as np
 
 from cpsched import families
 from cpsched.errors import InputError
-from cpsched.instances import files, placements
+from cpsched.instances import files, machines, placements
 from cpsched.instances.formats import text
 from cpsched.instances.formats.native import (
     check_keys,
@@ -54,7 +54,8 @@ def parse_result(data: bytes, source: str, instance: Instance) -> tuple[dict[str
     """The JSON object for *instance* in the content of a solution file, and its solution.
 
     The content is one result (``{"solution": {"operations": [...]}, ...}``), one bare solution
-    (``{"operations": [...]}``, of pods ``{"placements": {...}}``), or results on one line each,
+    (``{"operations": [...]}``, of pods ``{"placements": {...}}``, of a machine
+    reassignment ``{"machines": [...]}``), or results on one line each,
     of which the one whose ``instance`` is the name of *instance* is taken. Whether the solution
     keeps the rules of its problem, and what else the object states, is not looked at here.
 
@@ -225,4 +226,5 @@ def _entry(entry: Any, path: str, first: list[int]) -> list[int]:
 _READERS: dict[str, tuple[str, Callable[[dict[str, Any], str, Any], Any]]] = {
     "jobshop": ("operations", _operations),
     "pods": (placements.KEY, placements.parse),
+    "reassignment": (machines.KEY, machines.parse),
 }

@@ -14,6 +14,7 @@ from cpsched.instances.formats import (
     jsplib,
     native,
     pods_native,
+    roadef,
     scenario,
     taillard,
 )
@@ -48,6 +49,13 @@ _WRITERS: Final[dict[str, dict[str, Callable[[Any], str]]]] = {
 }
 
 
+#: Writers of formats of several files, by family and format: text by path of each, from the
+#: instance and the path of the first.
+_SEVERAL: Final[dict[str, dict[str, Callable[[Any, Path], dict[Path, str]]]]] = {
+    "reassignment": {"roadef": roadef.texts},
+}
+
+
 def dumps(instance: Instance, output_format: str) -> str:
     """Text of *instance* in one of ``ALL_FORMATS``.
 
@@ -57,11 +65,15 @@ def dumps(instance: Instance, output_format: str) -> str:
         If the format cannot express the instance, or the text is longer than ``read`` allows.
     """
     check_format(output_format, "output format")
-    writers = _WRITERS[instance.family]
+    writers, several = _formats(instance)
+    if output_format in several:
+        raise InputError(
+            f"the format {output_format} is several files; cpsched.instances.write makes them"
+        )
     if output_format not in writers:
         raise InputError(
             f"the format {output_format} cannot hold {instance.name}; "
-            f"these can: {', '.join(writers)}"
+            f"these can: {', '.join((*writers, *several))}"
         )
     content = writers[output_format](instance)
     if len(content) > (MAX_SNAPSHOT_BYTES if output_format == "kubernetes" else MAX_BYTES):
@@ -73,17 +85,27 @@ def dumps(instance: Instance, output_format: str) -> str:
     return content
 
 
+def _formats(instance: Instance) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Writers of one text, and of several, for *instance*."""
+    return _WRITERS.get(instance.family, {}), _SEVERAL.get(instance.family, {})
+
+
 def write(instance: Instance, path: str | os.PathLike[str], output_format: str) -> None:
-    """Write *instance* to a file in one of ``ALL_FORMATS``.
+    """Write *instance* to a file in one of ``ALL_FORMATS``; of roadef, to two.
 
     Raises
     ------
     InputError
         As ``dumps``, in which case the file is not touched, or if the file cannot be written.
     """
-    content = dumps(instance, output_format)
-    try:
-        Path(path).write_bytes(content.encode())
-    except OSError as error:
-        reason = f"cannot be written: {error.strerror or error}"
-        raise InputError(reason, source=files.display(path)) from None
+    several = _formats(instance)[1]
+    if output_format in several:
+        contents = several[output_format](instance, Path(path))
+    else:
+        contents = {Path(path): dumps(instance, output_format)}
+    for file, content in contents.items():
+        try:
+            file.write_bytes(content.encode())
+        except OSError as error:
+            reason = f"cannot be written: {error.strerror or error}"
+            raise InputError(reason, source=files.display(file)) from None

@@ -203,6 +203,8 @@ class Task:
             instances = [instances[number - 1]]
         if picture is not None and len(instances) > 1:
             raise InputError(f"--plot draws one instance, {len(instances)} are given")
+        if picture is not None and not families.of(instances[0]).PLOT:
+            raise InputError(f"--plot draws no {families.of(instances[0]).SOLUTION}")
         if results is not None:
             _reject_equal_names(instances, sources)
             if results.suffix == ".csv" and len({instance.family for instance in instances}) > 1:
@@ -374,7 +376,8 @@ def _print_text(
             emit(f"  {label:<12}{file.path}\n", None)
     if task.picture is None and len(entries) == 1 and entries[0].result.solution is not None:
         picture = families.of(entries[0].instance).PICTURE
-        emit(f"  picture     add --plot FILE.png for a {picture}\n", None)
+        if picture:
+            emit(f"  picture     add --plot FILE.png for a {picture}\n", None)
 
 
 def _explain(task: Task, entries: Sequence[report.Entry], unsaved: Sequence[str]) -> int:

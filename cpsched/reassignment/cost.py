@@ -24,9 +24,7 @@ class Cost:
     @property
     def total(self) -> int:
         """The objective."""
-        return (
-            self.load + self.balance + self.process_move + self.service_move + self.machine_move
-        )
+        return self.load + self.balance + self.process_move + self.service_move + self.machine_move
 
 
 def usage(instance: Reassignment, machine: IntArray) -> LongArray:

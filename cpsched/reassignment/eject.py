@@ -1,7 +1,8 @@
 """The part of the kernel that makes room: one process comes, those in its way go elsewhere.
 
-After the big process rearrangement of Gavranović, Buljubašić and Demirović, "Variable neighborhood
-search for Google machine reassignment problem", Electronic Notes in Discrete Mathematics 39 (2012).
+After the big process rearrangement of Gavranović, Buljubašić and Demirović, "Variable
+neighborhood search for Google machine reassignment problem", Electronic Notes in Discrete
+Mathematics 39 (2012).
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from cpsched.reassignment.steps import (
     exchanged,
     kept,
     place,
-
 )
 
 Array = np.ndarray[Any, Any]
@@ -57,7 +57,7 @@ def excess(
     return -1
 
 
-@part(types.int64(types.int64, types.int64, types.int64, types.int64, U8, I4, I8x2, I4, I4, I4))
+@part(types.int64(types.int64, types.int64, types.int64, types.int64, U8, I4, I8x2, I4, I4))
 def in_the_way(
     b: Number,
     p: Number,
@@ -68,26 +68,19 @@ def in_the_way(
     requirement: Array,
     first: Array,
     after: Array,
-    fixed: Array,
 ) -> Number:
-    """Process of machine *b* that should go, -1 if none can; never *p* nor those *fixed*.
+    """Process of machine *b* that should go, -1 if none can; never *p*.
 
     r: resource there is too much of; rival: service whose process must go, -1 for none.
     """
-    chosen = -1
+    chosen = np.int64(-1)
     seen = 0
     q = np.int64(first[b])
     while q >= 0:
-        if q != p and (
-            service[q] == rival if rival >= 0 else requirement[q, r] > 0
-        ):
-            known = False
-            for k in range(len(fixed)):
-                known = known or fixed[k] == q
-            if not known:
-                seen += 1
-                if below(rng, seen) == 0:
-                    chosen = q
+        if q != p and (service[q] == rival if rival >= 0 else requirement[q, r] > 0):
+            seen += 1
+            if below(rng, seen) == 0:
+                chosen = q
         q = np.int64(after[q])
     return chosen
 
@@ -147,8 +140,7 @@ def make_room(
     process = np.empty(MOST + 1, np.int64)
     source = np.empty(MOST + 1, np.int64)
     target = np.empty(MOST + 1, np.int64)
-    old_cost = np.empty(MOST + 2, np.int64)
-    fixed = np.full(MOST, -1, np.int32)
+    old_cost = np.empty(MOST + 1, np.int64)
     a = np.int64(machine[p])
     b = below(rng, num_machines)
     if a == b:
@@ -177,20 +169,15 @@ def make_room(
     away = (1 if b != home[p] else 0) - (1 if a != home[p] else 0)
     fits = False
     while True:
-        r = excess(
-            b, below(rng, len(load_weight)), gently, capacity, safety, used, occupied
-        )
+        r = excess(b, below(rng, len(load_weight)), gently, capacity, safety, used, occupied)
         if r < 0 and rival < 0:
             fits = True
             break
         q = np.int64(-1)
         if number <= MOST:
-            q = in_the_way(
-                b, p, r, rival, rng, service, requirement, first, after, fixed
-            )
+            q = in_the_way(b, p, r, rival, rng, service, requirement, first, after)
         if q < 0:
             break
-        rival = np.int64(-1)
         where = np.int64(-1)
         least = np.int64(0)
         cost_there = np.int64(0)
@@ -216,13 +203,6 @@ def make_room(
                 least = change
                 cost_there = there
         if where < 0:
-            if gently and number > 1:
-                # What costs may stay; what does not fit may not.
-                gently = False
-                fixed[number - 1] = q
-                r = excess(b, 0, gently, capacity, safety, used, occupied)
-                if r < 0:
-                    fits = True
             break
         process[number] = q
         source[number] = b
@@ -237,7 +217,11 @@ def make_room(
         delta += least
         away += (1 if where != home[q] else 0) - (1 if b != home[q] else 0)
         number += 1
-    right = fits
+        rival = np.int64(-1)
+    # What costs may stay, if it cannot go; what does not fit may not.
+    right = fits or (
+        gently and rival < 0 and excess(b, 0, False, capacity, safety, used, occupied) < 0
+    )
     if right:
         machine_cost[b] = exchanged(
             b, np.int64(-1), np.int64(-1), home, requirement, capacity, safety, transient,

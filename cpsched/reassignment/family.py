@@ -63,9 +63,7 @@ def csv_rows(
         yield process, service, before, machine
 
 
-def record(
-    instance: Reassignment, assignment: Assignment, bound: int | None
-) -> dict[str, Any]:
+def record(instance: Reassignment, assignment: Assignment, bound: int | None) -> dict[str, Any]:
     """The machine of each process, and the parts of the cost."""
     del bound  # of the whole cost, which the result says
     parts = cost(instance, assignment.machine)
@@ -143,9 +141,7 @@ def facts(
     return lines
 
 
-def denied(
-    instance: Reassignment, assignment: Assignment, stated: dict[str, Any]
-) -> list[str]:
+def denied(instance: Reassignment, assignment: Assignment, stated: dict[str, Any]) -> list[str]:
     """What a result states of the parts of its cost that is not so."""
     solution = stated.get("solution")
     if not isinstance(solution, dict):

@@ -119,7 +119,7 @@ class Reassignment:
     family: ClassVar[str] = "reassignment"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
+        if not self.name or not self.name.isprintable():
             raise InputError(f"the name must be printable text, not {self.name!r:.60}")
         num_resources, num_machines = np.size(self.transient), np.size(self.neighbourhood)
         num_services, num_processes = np.size(self.spread_min), np.size(self.service)
@@ -193,7 +193,8 @@ class Reassignment:
     @cached_property
     def total_requirement(self) -> LongArray:
         """Shape (R,): what all processes use together."""
-        return self.requirement.sum(axis=0)
+        total: LongArray = self.requirement.sum(axis=0)
+        return total
 
     @cached_property
     def worst_cost(self) -> int:
@@ -202,7 +203,9 @@ class Reassignment:
         load = sum(int(w) * total for w, total in zip(self.load_weight, used, strict=True))
         # What is free is at most the capacity and, over-used, at least minus all that is used. The
         # weight counts as 1 at least, for what is computed before it is multiplied with 0.
-        reach = [int(total) + use for total, use in zip(self.capacity.sum(axis=0), used, strict=True)]
+        reach = [
+            int(total) + use for total, use in zip(self.capacity.sum(axis=0), used, strict=True)
+        ]
         balance = sum(
             max(1, int(weight)) * (int(target) * reach[r1] + reach[r2])
             for (r1, r2, target), weight in zip(
@@ -210,13 +213,14 @@ class Reassignment:
             )
         )
         dearest = int(self.machine_move_cost.max(initial=0))
-        return (
+        worst: int = (
             load
             + balance
             + self.process_weight * int(self.process_move_cost.sum())
             + self.service_weight * self.num_processes
             + self.machine_weight * dearest * self.num_processes
         )
+        return worst
 
     def _key(self) -> tuple[object, ...]:
         values = (getattr(self, entry.name) for entry in fields(self))

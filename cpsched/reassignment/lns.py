@@ -1,8 +1,8 @@
 """Large-neighbourhood search: the processes of a few machines are placed anew by CP-SAT.
 
-After the winning entries of the challenge, which fix all but a few machines and hand those to a
-constraint or integer programming solver, such as Mehta, O'Sullivan and Simonis, "Comparing solution
-methods for the machine reassignment problem", CP 2012.
+After entries of the challenge that fix all but a few machines and hand those to a constraint
+solver: Mehta, O'Sullivan and Simonis, "Comparing solution methods for the machine reassignment
+problem", CP 2012.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ from ortools.sat.python import cp_model
 
 from cpsched.errors import StopRequestedError
 from cpsched.formulation import Assign, Formulation
-from cpsched.reassignment.cost import cost, usage
+from cpsched.reassignment.cost import cost
 from cpsched.reassignment.solution import Assignment
 
 if TYPE_CHECKING:
@@ -106,9 +107,7 @@ class _Variables:
         self.still: IntArray = np.flatnonzero(still).astype(np.int32)
         self.fixed_use: LongArray = np.zeros_like(instance.capacity)
         np.add.at(self.fixed_use, around[still], instance.requirement[still])
-        taken = set(
-            zip(instance.service[still].tolist(), around[still].tolist(), strict=True)
-        )
+        taken = set(zip(instance.service[still].tolist(), around[still].tolist(), strict=True))
         self.on: list[list[cp_model.IntVar | None]] = [
             [
                 None if (service, m) in taken else self.model.new_bool_var("")
@@ -208,9 +207,7 @@ class _Variables:
                 room = int(instance.safety[m, r] - self.fixed_use[m, r])
                 over = self._excess(self._sum(k, amount) - room, int(amount.sum()) - room)
                 self.costs.append(int(instance.load_weight[r]) * over)
-                self._auxiliary.append(
-                    lambda machine, m=m, r=r: [max(0, self._use(machine, m, r) - self._safe(m, r))]
-                )
+                self._auxiliary.append(partial(self._over, m, r))
 
     def balance(self) -> None:
         """What lacks of one resource for the use of another."""
@@ -229,15 +226,7 @@ class _Variables:
                     int(np.maximum(gain, 0).sum()) + target * free1 - free2,
                 )
                 self.costs.append(weight * lack)
-                self._auxiliary.append(
-                    lambda machine, m=m, r1=r1, r2=r2, target=target: [
-                        max(
-                            0,
-                            target * (self._most(m, r1) - self._use(machine, m, r1))
-                            - (self._most(m, r2) - self._use(machine, m, r2)),
-                        )
-                    ]
-                )
+                self._auxiliary.append(partial(self._lack, m, r1, r2, target))
 
     def moves(self) -> None:
         """What moving costs: each process, each way, and the service that moves most."""
@@ -326,23 +315,21 @@ class _Variables:
         variable = self.model.new_bool_var("")
         members = self.members.get(service, [])
         of_target = of_machine[self.targets]
-        self.model.add(
-            variable <= sum(self._here(i, place, of_target) for i in members)
-        )
+        self.model.add(variable <= sum(self._here(i, place, of_target) for i in members))
         processes = self.free[members] if members else np.zeros(0, dtype=np.int32)
         self._auxiliary.append(
             lambda machine: [int((of_machine[machine[processes]] == place).any())]
         )
         return variable
 
-    def _use(self, machine: IntArray, m: int, r: int) -> int:
-        return int(self.instance.requirement[machine == m, r].sum())
+    def _over(self, m: int, r: int, machine: IntArray) -> list[int]:
+        used = int(self.instance.requirement[machine == m, r].sum())
+        return [max(0, used - int(self.instance.safety[m, r]))]
 
-    def _safe(self, m: int, r: int) -> int:
-        return int(self.instance.safety[m, r])
-
-    def _most(self, m: int, r: int) -> int:
-        return int(self.instance.capacity[m, r])
+    def _lack(self, m: int, r1: int, r2: int, target: int, machine: IntArray) -> list[int]:
+        used = self.instance.requirement[machine == m].sum(axis=0)
+        free = (self.instance.capacity[m] - used).tolist()
+        return [max(0, target * free[r1] - free[r2])]
 
     def _most_moved(self, machine: IntArray) -> list[int]:
         moved = self.instance.service[machine != self.instance.machine]

@@ -78,9 +78,7 @@ class LocalSearch:
         self.best = self._state.best
         return self.cost
 
-    def round(
-        self, iterations: int, incumbent: Incumbent[Assignment], heat: float = 1.0
-    ) -> None:
+    def round(self, iterations: int, incumbent: Incumbent[Assignment], heat: float = 1.0) -> None:
         """Anneal from *heat* times the usual temperature, offering what is better on the way."""
         hot = max(QUIET, heat * self.hot)
         cold = max(QUIET, COLD * hot)

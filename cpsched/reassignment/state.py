@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from cpsched.reassignment.instance import IntArray, LongArray, Reassignment
+
+
+NumberT = TypeVar("NumberT", bound=np.generic)
 
 
 class Problem(NamedTuple):
@@ -116,7 +119,7 @@ class State(NamedTuple):
             used=used,
             occupied=occupied,
             machine_cost=np.add(*machine_costs(instance, used)),
-            here=_table(instance, machine, np.arange(instance.num_machines)),
+            here=_table(instance, machine, np.arange(instance.num_machines, dtype=np.int32)),
             in_location=in_location,
             spread=(in_location > 0).sum(axis=1).astype(np.int32),
             in_neighbourhood=_table(
@@ -133,7 +136,7 @@ class State(NamedTuple):
         )
 
 
-def _own(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def _own(array: npt.NDArray[NumberT]) -> npt.NDArray[NumberT]:
     """Copy that may be written to: to a kernel, read-only is another type."""
     return array.copy()
 
@@ -142,7 +145,7 @@ def _dense(numbers: IntArray) -> IntArray:
     return np.unique(numbers, return_inverse=True)[1].astype(np.int32)
 
 
-def _table(instance: Reassignment, place: npt.ArrayLike, places: npt.ArrayLike) -> IntArray:
+def _table(instance: Reassignment, place: IntArray, places: IntArray) -> IntArray:
     """Shape (S, number of places): processes of each service in each place."""
     width = int(np.max(places)) + 1
     table = np.zeros((instance.num_services, width), dtype=np.int32)

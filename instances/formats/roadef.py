@@ -152,14 +152,14 @@ def parse_model(content: str, name: str) -> Reassignment:
         name=name,
         transient=np.array([transient for transient, _ in resources]),
         load_weight=np.array([weight for _, weight in resources]),
-        neighbourhood=machines[:, 0],
-        location=machines[:, 1],
+        neighbourhood=machines[:, 0].astype(np.int32),
+        location=machines[:, 1].astype(np.int32),
         capacity=machines[:, 2:safe_at],
         safety=machines[:, safe_at:costs_at],
         machine_move_cost=machines[:, costs_at:],
         spread_min=np.array(spread_min),
-        dependency=np.array(dependency, dtype=np.int64).reshape(-1, 2),
-        service=processes[:, 0],
+        dependency=np.array(dependency, dtype=np.int32).reshape(-1, 2),
+        service=processes[:, 0].astype(np.int32),
         requirement=processes[:, 1:-1],
         process_move_cost=processes[:, -1],
         balance=np.array(balance, dtype=np.int64).reshape(-1, 3),
@@ -246,6 +246,11 @@ def dumps_model(instance: Reassignment) -> str:
 def dumps_assignment(instance: Reassignment) -> str:
     """Text of where the processes of *instance* are now."""
     return _lines([instance.machine.tolist()])
+
+
+def texts(instance: Reassignment, path: Path) -> dict[Path, str]:
+    """Text of the model, to be written to *path*, and of the assignment that goes with it."""
+    return {path: dumps_model(instance), companion(str(path)): dumps_assignment(instance)}
 
 
 def _lines(rows: list[list[int]]) -> str:
