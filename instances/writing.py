@@ -85,7 +85,9 @@ def dumps(instance: Instance, output_format: str) -> str:
     return content
 
 
-def _formats(instance: Instance) -> tuple[dict[str, Any], dict[str, Any]]:
+def _formats(
+    instance: Instance,
+) -> tuple[dict[str, Callable[[Any], str]], dict[str, Callable[[Any, Path], dict[Path, str]]]]:
     """Writers of one text, and of several, for *instance*."""
     return _WRITERS.get(instance.family, {}), _SEVERAL.get(instance.family, {})
 

@@ -127,10 +127,11 @@ def parse_model(content: str, name: str) -> Reassignment:
     """Instance of a model with every process on machine 0; InputError with the line."""
     rows = _Rows(content)
     num_resources = _count(rows, "resources")
-    resources = [rows.take("resource", 2, f" {r}") for r in range(num_resources)]
-    for transient, _ in resources:
-        if transient > 1:
-            raise InputError(f"transient is 0 or 1, not {transient}", line=rows.line)
+    resources = []
+    for r in range(num_resources):
+        resources.append(rows.take("resource", 2, f" {r}"))
+        if resources[-1][0] > 1:
+            rows.fail(f"transient is 0 or 1, not {resources[-1][0]}")
     num_machines = _count(rows, "machines")
     width = 2 + 2 * num_resources + num_machines
     machines = np.array(

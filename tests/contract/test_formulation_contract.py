@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ortools.sat.python import cp_model
 from random_clusters import random_cluster
+from random_reassignments import random_reassignment
 
 from cpsched.checking import check
 from cpsched.jobshop.instance import JobShop
@@ -22,12 +23,15 @@ from cpsched.jobshop.model import formulate
 from cpsched.jobshop.solution import Schedule
 from cpsched.pods.model import formulate as formulate_pods
 from cpsched.pods.solution import Placement
+from cpsched.reassignment.model import formulate as formulate_reassignment
+from cpsched.reassignment.solution import Assignment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cpsched.formulation import Formulation
     from cpsched.pods.instance import Cluster
+    from cpsched.reassignment.instance import Reassignment
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,37 @@ def changed_placements(draw: st.DrawFn, cluster: Cluster, placement: Placement) 
     return Placement(node)
 
 
+def reassignments() -> st.SearchStrategy[Reassignment]:
+    """Reassignments of at most 5 processes to 3 machines."""
+    return st.integers(0, 10**6).map(
+        lambda seed: random_reassignment(seed, processes=1 + seed % 5)
+    )
+
+
+def all_assignments(instance: Reassignment) -> Iterator[Assignment]:
+    """Every assignment that the check accepts."""
+    for machine in itertools.product(range(instance.num_machines), repeat=instance.num_processes):
+        assignment = Assignment(np.array(machine))
+        if check(instance, assignment).ok:
+            yield assignment
+
+
+def correct_assignments(instance: Reassignment) -> st.SearchStrategy[Assignment]:
+    """One of those."""
+    return st.sampled_from(list(all_assignments(instance)))
+
+
+@st.composite
+def changed_assignments(
+    draw: st.DrawFn, instance: Reassignment, assignment: Assignment
+) -> Assignment:
+    """Assignment with another machine for one process."""
+    machine = assignment.machine.copy()
+    process = draw(st.integers(0, instance.num_processes - 1))
+    machine[process] = draw(st.integers(0, instance.num_machines - 1))
+    return Assignment(machine)
+
+
 FAMILIES = [
     Family(
         name="job shop",
@@ -174,6 +209,14 @@ FAMILIES = [
         solutions=correct_placements,
         changed=changed_placements,
         every=all_placements,
+    ),
+    Family(
+        name="reassignment",
+        tiny=reassignments(),
+        formulate=formulate_reassignment,
+        solutions=correct_assignments,
+        changed=changed_assignments,
+        every=all_assignments,
     ),
 ]
 

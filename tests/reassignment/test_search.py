@@ -20,7 +20,7 @@ HALT = np.zeros(1, dtype=np.int64)
 
 @pytest.mark.parametrize("seed", range(30))
 def test_kernel_keeps_rules_and_sums(seed: int) -> None:
-    """After many hot moves the arrays are those of the assignment, and the best keeps all rules."""
+    """After many moves the arrays are those of the assignment, and the best keeps all rules."""
     instance = random_reassignment(
         seed, machines=8, processes=40, resources=3, tight=1.05 + 0.1 * (seed % 5)
     )
