@@ -22,15 +22,20 @@ SLICE = 200_000
 #: The first temperature as a share of what a process's load costs on average, and the last as a
 #: share of the first. Measured on the challenge's set A: ten times hotter wastes the time, ten
 #: times colder sticks near the start.
-HOT, COLD = 0.2, 1e-4
+HOT, COLD = 0.5, 1e-4
+#: First temperature of further rounds, as a share of the usual one.
+REHEAT = 0.1
 #: First temperatures of ``polish``, as shares of the usual one, in turn.
 HEATS = (1e-6, 1e-2, 1e-4, 5e-2, 1e-3)
 #: The end of each round, as a share of it, goes on at a temperature that accepts next to nothing.
 QUENCH, QUIET = 0.05, 0.5
-#: Where a resource is transient, the share of processes that are away decides how much room there
-#: is to move: hot searches drift to where everything has moved and nothing can move any more. A
-#: process away from home counts as so many temperatures, which vanish as it cools.
-RELUCTANCE = 5.0
+#: Where resources are transient, the processes that are away decide how much room there is to
+#: move: hot searches drift to where everything has moved and nothing can move any more. A process
+#: away from home counts as so many temperatures, which vanish as it cools. Two short rounds decide
+#: which of the two is better for an instance.
+RELUCTANCES = (5.0, 0.0)
+#: Share of the time of each of these.
+RACE = 0.06
 
 
 class LocalSearch:
@@ -46,7 +51,7 @@ class LocalSearch:
         self._state = State.of(instance, self._problem, instance.machine)
         load = (instance.requirement * instance.load_weight).sum(axis=1).mean()
         self.hot = max(1.0, HOT * float(load))
-        self._reluctance = RELUCTANCE if instance.transient.any() else 0.0
+        self.reluctance = RELUCTANCES[0]
 
     @property
     def cost(self) -> int:
@@ -73,7 +78,7 @@ class LocalSearch:
             iterations,
             hot,
             cold,
-            self._reluctance,
+            self.reluctance,
         )
         self.best = self._state.best
         return self.cost
@@ -100,25 +105,35 @@ class LocalSearch:
 def improve(search: LocalSearch, incumbent: Incumbent[Assignment], deadline: float) -> None:
     """Anneal until *deadline* (perf_counter) or the end of the solve.
 
-    First near where the processes are, then two short rounds, for a good answer soon, then one
-    that takes most of the time left, then others from the best answer that is known, less hot. The
-    clock decides only how long the rounds are, in coarse steps, so that two runs on one machine
-    mostly take the same steps.
+    First near where the processes are, then a short round for each reluctance, then one that takes
+    most of the time left with the better one, then others from the best answer that is known, less
+    hot. The clock decides only how long the rounds are, in coarse steps, so that two runs on one
+    machine mostly take the same steps.
     """
     begin, before = time.perf_counter(), search.moves
+    total = deadline - begin
+    home = search.instance.machine
+
+    def affordable(share: float) -> int:
+        """Moves of *share* of the time, as fast as it went so far."""
+        rate = (search.moves - before) / max(1e-9, time.perf_counter() - begin)
+        return _coarse(rate * share * total)
+
     search.offer(search.run(SLICE, QUIET, QUIET), incumbent)
-    shares = [0.04, 0.12]
+    iterations = affordable(RACE)
+    found = []
+    for reluctance in RELUCTANCES:
+        search.reluctance = reluctance
+        search.start_from(home)
+        search.round(iterations, incumbent)
+        found.append(search.cost)
+    search.reluctance = RELUCTANCES[found.index(min(found))]
+    search.start_from(home)
     heat = 1.0
-    iterations = 2 * SLICE
-    while not incumbent.done and time.perf_counter() < deadline:
-        search.round(iterations, incumbent, heat)
-        now = time.perf_counter()
-        rate = (search.moves - before) / max(1e-9, now - begin)
-        share = shares.pop(0) if shares else 1.0
-        iterations = _coarse(rate * share * max(0.0, deadline - now))
-        if not shares and now - begin > 0.5 * (deadline - begin):
-            heat = 0.1
-            search.take(incumbent)
+    while not incumbent.done and (left := deadline - time.perf_counter()) > 0:
+        search.round(affordable(left / total), incumbent, heat)
+        heat = REHEAT
+        search.take(incumbent)
 
 
 def polish(search: LocalSearch, incumbent: Incumbent[Assignment], deadline: float) -> None:
