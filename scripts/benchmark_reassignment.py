@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # The code that is measured is this checkout, whatever else may be installed.
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(1, str(ROOT))
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
 from jobshop_benchmark import machine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks" / "reassignment.md"
 DATA = ROOT / "docs" / "benchmarks" / "data" / "reassignment.jsonl"
 

@@ -11,7 +11,7 @@ from cpsched.incumbent import Incumbent
 from cpsched.reassignment.check import check
 from cpsched.reassignment.lns import Neighbourhoods
 from cpsched.reassignment.model import formulate
-from cpsched.reassignment.search import LocalSearch
+from cpsched.reassignment.search import RELUCTANCES, LocalSearch
 from cpsched.reassignment.solution import Assignment
 from cpsched.reassignment.state import State
 
@@ -54,7 +54,8 @@ def test_search_finds_what_brute_force_finds() -> None:
         instance = random_reassignment(seed, machines=3, processes=6)
         search = LocalSearch(instance, seed, HALT)
         incumbent: Incumbent[Assignment] = Incumbent(60)
-        for _ in range(3):
+        for reluctance in RELUCTANCES * 2:
+            search.reluctance = reluctance
             search.round(50_000, incumbent)
         reports = [
             check(instance, Assignment(np.array(machine)))
