@@ -99,6 +99,7 @@ def measure(name: str, options: argparse.Namespace, command: Sequence[str]) -> d
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%MZ"),
         "command": f"python scripts/benchmark_reassignment.py {' '.join(shown)}",
         "machine": machine.describe(),
+        "commit": machine.commit(),
         "method": result["method"],
         "seed": result["seed"],
         "limit": options.time,
@@ -137,13 +138,15 @@ def write_page() -> None:
             f"| {row['limit']:g} | {row['seconds']:.1f} | {near:.1f} |"
         )
     lines += ["", "## Setting", ""]
-    settings: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    settings: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for row in rows:
-        settings.setdefault((row["command"], row["machine"]), []).append(row)
-    for (command, where), group in settings.items():
+        settings.setdefault((row["command"], row["commit"], row["machine"]), []).append(row)
+    for (command, commit, where), group in settings.items():
         names = ", ".join(row["instance"] for row in group)
         dates = sorted(row["date"] for row in group)
-        lines.append(f"- {dates[0]} to {dates[-1]}: `{command}` ({names}); {where}")
+        lines.append(
+            f"- {dates[0]} to {dates[-1]}: `{command}` ({names}), commit {commit}; {where}"
+        )
     PAGE.write_text(HEAD + "\n".join(lines) + "\n")
 
 

@@ -31,11 +31,12 @@ HEATS = (1e-6, 1e-2, 1e-4, 5e-2, 1e-3)
 QUENCH, QUIET = 0.05, 0.5
 #: Where resources are transient, the processes that are away decide how much room there is to
 #: move: hot searches drift to where everything has moved and nothing can move any more. A process
-#: away from home counts as so many temperatures, which vanish as it cools. Two short rounds decide
-#: which of the two is better for an instance.
+#: away from home counts as so many temperatures, which vanish as it cools.
 RELUCTANCES = (5.0, 0.0)
-#: Share of the time of each of these.
-RACE = 0.06
+#: Short rounds with each first temperature, as a share of the usual one, and reluctance decide
+#: which pair is best for an instance; share of the time of each round.
+CANDIDATES = tuple((heat, reluctance) for heat in (1.0, 0.1) for reluctance in RELUCTANCES)
+RACE = 0.04
 
 
 class LocalSearch:
@@ -105,9 +106,9 @@ class LocalSearch:
 def improve(search: LocalSearch, incumbent: Incumbent[Assignment], deadline: float) -> None:
     """Anneal until *deadline* (perf_counter) or the end of the solve.
 
-    First near where the processes are, then a short round for each reluctance, then one that takes
-    most of the time left with the better one, then others from the best answer that is known, less
-    hot. The clock decides only how long the rounds are, in coarse steps, so that two runs on one
+    First near where the processes are, then a short round for each of ``CANDIDATES``, then one that
+    takes the time left as the best of them did, then others from the best answer that is known,
+    less hot. The clock decides only how long the rounds are, in coarse steps, so that two runs on one
     machine mostly take the same steps.
     """
     begin, before = time.perf_counter(), search.moves
@@ -122,14 +123,12 @@ def improve(search: LocalSearch, incumbent: Incumbent[Assignment], deadline: flo
     search.offer(search.run(SLICE, QUIET, QUIET), incumbent)
     iterations = affordable(RACE)
     found = []
-    for reluctance in RELUCTANCES:
-        search.reluctance = reluctance
+    for heat, search.reluctance in CANDIDATES:
         search.start_from(home)
-        search.round(iterations, incumbent)
+        search.round(iterations, incumbent, heat)
         found.append(search.cost)
-    search.reluctance = RELUCTANCES[found.index(min(found))]
+    heat, search.reluctance = CANDIDATES[found.index(min(found))]
     search.start_from(home)
-    heat = 1.0
     while not incumbent.done and (left := deadline - time.perf_counter()) > 0:
         search.round(affordable(left / total), incumbent, heat)
         heat = REHEAT
