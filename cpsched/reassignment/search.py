@@ -106,10 +106,10 @@ class LocalSearch:
 def improve(search: LocalSearch, incumbent: Incumbent[Assignment], deadline: float) -> None:
     """Anneal until *deadline* (perf_counter) or the end of the solve.
 
-    First near where the processes are, then a short round for each of ``CANDIDATES``, then one that
-    takes the time left as the best of them did, then others from the best answer that is known,
-    less hot. The clock decides only how long the rounds are, in coarse steps, so that two runs on one
-    machine mostly take the same steps.
+    First near where the processes are, then a short round for each of ``CANDIDATES``, then one
+    that takes the time left as the best of them did, then others from the best answer that is
+    known, less hot. The clock decides only how long the rounds are, in coarse steps, so that two
+    runs on one machine mostly take the same steps.
     """
     begin, before = time.perf_counter(), search.moves
     total = deadline - begin
