@@ -21,9 +21,17 @@ METHODS: dict[str, str] = {
 #: 1 GB to build.
 MAX_PAIRS = 2_000_000
 
+#: The model has costs of each machine by itself, which must add up to less than this.
+MAX_OBJECTIVE = 2**62
+
 
 def obstacle(method: str, instance: Reassignment) -> str:
     """What keeps *method*, one of ``METHODS``, from *instance*; empty if nothing."""
+    if method != "local-search" and instance.num_machines * instance.worst_cost >= MAX_OBJECTIVE:
+        return (
+            f"adds up costs of machines that may reach {instance.worst_cost} each, "
+            f"and {instance.num_machines} of them must stay below {MAX_OBJECTIVE}"
+        )
     if method == "cpsat":
         pairs = instance.num_processes * instance.num_machines
         if pairs > MAX_PAIRS:

@@ -84,6 +84,23 @@ def test_a_start_that_breaks_a_rule_is_for_cpsat() -> None:
     assert result.status is Status.INFEASIBLE
 
 
+def test_numbers_too_large_for_the_model_are_for_local_search() -> None:
+    instance = random_reassignment(2)
+    scale = 2 * 10**7
+    amounts = scale * int(instance.total_requirement.sum())
+    large = replace(
+        instance,
+        requirement=scale * instance.requirement,
+        capacity=scale * instance.capacity,
+        load_weight=np.full_like(instance.load_weight, min(2**31 - 1, 2**61 * 9 // 10 // amounts)),
+    )
+    for method in ("auto", "cpsat"):
+        with pytest.raises(MethodError, match="these can: local-search"):
+            solving.solve(large, method=method, time_limit=1)
+    result = solving.solve(large, method="local-search", time_limit=0.5, workers=1)
+    assert result.objective is not None
+
+
 def test_result_is_read_back() -> None:
     instance = random_reassignment(4)
     result = solving.solve(instance, time_limit=5, workers=1)
