@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="instances, separated by commas; default all")
     parser.add_argument("--method", default="auto")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--note", default="", help="what the page should say of these runs")
     parser.add_argument("--page", action="store_true", help="only write the page")
     options = parser.parse_args(command)
     names = options.only.split(",") if options.only else list(REFERENCE)
@@ -100,6 +101,7 @@ def measure(name: str, options: argparse.Namespace, command: Sequence[str]) -> d
         "command": f"python scripts/benchmark_reassignment.py {' '.join(shown)}",
         "machine": machine.describe(),
         "commit": machine.commit(),
+        "note": options.note,
         "method": result["method"],
         "seed": result["seed"],
         "limit": options.time,
@@ -138,14 +140,16 @@ def write_page() -> None:
             f"| {row['limit']:g} | {row['seconds']:.1f} | {near:.1f} |"
         )
     lines += ["", "## Setting", ""]
-    settings: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    settings: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows:
-        settings.setdefault((row["command"], row["commit"], row["machine"]), []).append(row)
-    for (command, commit, where), group in settings.items():
+        key = tuple(row[name] for name in ("command", "commit", "machine", "note"))
+        settings.setdefault(key, []).append(row)
+    for (command, commit, where, note), group in settings.items():
         names = ", ".join(row["instance"] for row in group)
         dates = sorted(row["date"] for row in group)
         lines.append(
             f"- {dates[0]} to {dates[-1]}: `{command}` ({names}), commit {commit}; {where}"
+            f"{'; ' if note else ''}{note}"
         )
     PAGE.write_text(HEAD + "\n".join(lines) + "\n")
 
