@@ -23,8 +23,9 @@ SLICE = 200_000
 #: share of the first. Measured on the challenge's set A: ten times hotter wastes the time, ten
 #: times colder sticks near the start.
 HOT, COLD = 0.5, 1e-4
-#: First temperature of further rounds, as a share of the usual one.
-REHEAT = 0.1
+#: First temperature of further rounds, as a share of that of the first one, unless more than this
+#: share of the time is left.
+REHEAT, ANEW = 0.1, 0.3
 #: First temperatures of ``polish``, as shares of the usual one, in turn.
 HEATS = (1e-6, 1e-2, 1e-4, 5e-2, 1e-3)
 #: The end of each round, as a share of it, goes on at a temperature that accepts next to nothing.
@@ -130,9 +131,11 @@ def improve(search: LocalSearch, incumbent: Incumbent[Assignment], deadline: flo
     heat, search.reluctance = CANDIDATES[found.index(min(found))]
     search.start_from(home)
     while not incumbent.done and (left := deadline - time.perf_counter()) > 0:
-        search.round(affordable(left / total), incumbent, heat)
-        heat = REHEAT
-        search.take(incumbent)
+        # Much time is left if the machine turned out faster than it was at first.
+        cooler = 1.0 if left > ANEW * total else REHEAT
+        if cooler < 1:
+            search.take(incumbent)
+        search.round(affordable(left / total), incumbent, cooler * heat)
 
 
 def polish(search: LocalSearch, incumbent: Incumbent[Assignment], deadline: float) -> None:
