@@ -20,6 +20,7 @@ _MODULES = {
     "jobshop": "cpsched.jobshop.family",
     "pods": "cpsched.pods.family",
     "vms": "cpsched.vms.family",
+    "reassignment": "cpsched.reassignment.family",
 }
 
 
@@ -48,11 +49,11 @@ class Family(Protocol):
     INSTANCE: class of the instances; METHODS: methods with one line each; CSV_COLUMNS: columns of
     the solution in CSV; OBJECTIVE: name of the objective; TABLE_COLUMNS: columns of ``cells``;
     SOLUTION: name of a solution; PLOT: ``module:function`` that draws (instance, result), and
-    PICTURE what it draws; COMMANDS: by name of the format, ``module:function`` that writes
-    (instance, result with a solution) as shell commands or for reading; NAMED: whether an
-    instance's name says which one it is, and not only from which file it came; SETTINGS: names of
-    ``with_setting``; GAP: whether (objective - bound) / objective says how good a solution is;
-    MEASURES: names of ``measures``.
+    PICTURE what it draws, both empty if nothing is drawn; COMMANDS: by name of the format,
+    ``module:function`` that writes (instance, result with a solution) as shell commands or for
+    reading; NAMED: whether an instance's name says which one it is, and not only from which file
+    it came; SETTINGS: names of ``with_setting``; GAP: whether (objective - bound) / objective says
+    how good a solution is; MEASURES: names of ``measures``.
     """
 
     INSTANCE: type

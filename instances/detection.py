@@ -3,6 +3,8 @@
 0. The first key is one of an API object (``apiVersion``, ``kind``, ...), JSON or YAML: a snapshot
    of a Kubernetes cluster. It is that of a table of OpenStack or of Proxmox, or those are the
    columns of the first row: a snapshot of theirs.
+   A number n, n lines of two numbers of which the first is 0 or 1, and a line of one number:
+   roadef, a model of the machine reassignment challenge.
 1. The first character is ``{`` or ``[``, or the file is called ``.json`` or ``.jsonl``: json, or a
    scenario of pods if it has ``replicasets``, or a mapping of VMR2L if the first key is one of its
    three; the key ``family`` tells what a json is about. The openb trace is read only if asked for.

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 import stat
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from cpsched.errors import InputError
 from cpsched.instances import detection, files, kubernetes, library
@@ -18,6 +21,7 @@ from cpsched.instances.formats import (
     openstack,
     pods_native,
     proxmox,
+    roadef,
     scenario,
     text,
     vmr2l,
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from cpsched.protocols import Instance
+    from cpsched.reassignment.instance import Reassignment
     from cpsched.vms.instance import VmCluster
 
 #: Bytes an instance may have: three times the largest in the literature (1,000 x 1,000).
@@ -150,11 +155,15 @@ def load(source: str, input_format: str | None) -> tuple[str, bytes | Instance]:
 
 
 def byte_limit(source: str, input_format: str | None) -> int:
-    """Bytes that are read of *source*: more where it may be a snapshot of a cluster."""
-    snapshot = input_format in ("kubernetes", *_SNAPSHOTS) or (
-        input_format is None and PurePath(source).suffix.lower() in (".json", ".yaml", ".yml")
+    """Bytes that are read of *source*: more of a snapshot of a cluster, or a table of costs."""
+    large = input_format in ("kubernetes", "roadef", *_SNAPSHOTS) or (
+        input_format is None
+        and (
+            PurePath(source).suffix.lower() in (".json", ".yaml", ".yml")
+            or roadef.is_named(source)
+        )
     )
-    return MAX_SNAPSHOT_BYTES if snapshot else MAX_BYTES
+    return MAX_SNAPSHOT_BYTES if large else MAX_BYTES
 
 
 def _snapshot_of(data: bytes) -> str:
@@ -206,6 +215,26 @@ def _decode(data: bytes, source: str, limit: int = MAX_BYTES) -> str:
         raise error.at(source) from None
 
 
+def _reassignment(content: str, source: str) -> Reassignment:
+    """Instance of a model and of the initial assignment beside it."""
+    model = roadef.parse_model(content, roadef.instance_name(_stem(source)))
+    beside = roadef.companion(source)
+    shown = files.display(beside)
+    if files.status(beside) is None:
+        raise InputError(
+            f"the initial assignment that goes with this model is missing: no file {shown}"
+        )
+    try:
+        machine = roadef.parse_assignment(
+            _decode(files.read_bytes(beside, MAX_BYTES), shown),
+            model.num_processes,
+            model.num_machines,
+        )
+    except InputError as error:
+        raise error.at(shown) from None
+    return replace(model, machine=np.array(machine, dtype=np.int32))
+
+
 def _stem(source: str) -> str:
     return files.display(PurePath(source).stem).strip("<> ") or "instance"
 
@@ -214,7 +243,10 @@ def _parse_located(data: bytes, source: str, input_format: str | None) -> list[A
     shown = files.display(source)
     suffix = PurePath(source).suffix.lower()
     try:
-        return _parse(_decode(data, shown), _stem(source), suffix, input_format)
+        content = _decode(data, shown, byte_limit(source, input_format))
+        if input_format == "roadef" or (input_format is None and roadef.fits(content)):
+            return [_reassignment(content, source)]
+        return _parse(content, _stem(source), suffix, input_format)
     except InputError as error:
         raise error.at(shown) from None
 
@@ -300,6 +332,9 @@ def folder_files(
     if without is not None:
         left_out = os.path.realpath(without)
         found = [entry for entry in found if os.path.realpath(entry) != left_out]
+    # The assignment that a model of the challenge goes with is read with it.
+    beside = {roadef.companion(str(entry)) for entry in found if roadef.is_named(str(entry))}
+    found = [entry for entry in found if entry not in beside]
     if not found:
         suffixes = ", ".join(suffix for suffix in SUFFIXES if suffix)
         raise InputError(

@@ -12,7 +12,7 @@ import numpy as np
 
 from cpsched import families
 from cpsched.errors import InputError
-from cpsched.instances import files, migrations, placements
+from cpsched.instances import files, machines, migrations, placements
 from cpsched.instances.formats import text
 from cpsched.instances.formats.native import (
     check_keys,
@@ -65,8 +65,9 @@ def parse_record(
     """The JSON object for *instance* in the content of a solution file, and its line if several.
 
     The content is one result (``{"solution": {"operations": [...]}, ...}``), one bare solution
-    (``{"operations": [...]}``, of pods ``{"placements": {...}}``, of
-    VMs ``{"migrations": [...]}``), or results on one line each,
+    (``{"operations": [...]}``, of pods ``{"placements": {...}}``, of VMs
+    ``{"migrations": [...]}``, of a machine reassignment ``{"machines": [...]}``), or results on
+    one line each,
     of which the one whose ``instance`` is the name of *instance* is taken. Whether the solution
     keeps the rules of its problem, and what else the object states, is not looked at here.
 
@@ -250,4 +251,5 @@ _READERS: dict[str, tuple[str, Callable[[dict[str, Any], str, Any], Any]]] = {
     "jobshop": ("operations", _operations),
     "pods": (placements.KEY, placements.parse),
     "vms": (migrations.KEY, migrations.parse),
+    "reassignment": (machines.KEY, machines.parse),
 }

@@ -17,6 +17,7 @@ from cpsched.instances.formats import (
     openstack_writing,
     pods_native,
     proxmox_writing,
+    roadef,
     scenario,
     taillard,
     vmr2l_writing,
@@ -61,7 +62,14 @@ _WRITERS: Final[dict[str, dict[str, Callable[[Any], str]]]] = {
 
 def default_format(instance: Instance) -> str:
     """The format that every instance of the family of *instance* can be written in."""
-    return "jsplib" if instance.family == "jobshop" else "json"
+    return {"jobshop": "jsplib", "reassignment": "roadef"}.get(instance.family, "json")
+
+
+#: Writers of formats of several files, by family and format: text by path of each, from the
+#: instance and the path of the first.
+_SEVERAL: Final[dict[str, dict[str, Callable[[Any, Path], dict[Path, str]]]]] = {
+    "reassignment": {"roadef": roadef.texts},
+}
 
 
 def dumps(instance: Instance, output_format: str) -> str:
@@ -73,11 +81,15 @@ def dumps(instance: Instance, output_format: str) -> str:
         If the format cannot express the instance, or the text is longer than ``read`` allows.
     """
     check_format(output_format, "output format")
-    writers = _WRITERS[instance.family]
+    writers, several = _formats(instance)
+    if output_format in several:
+        raise InputError(
+            f"the format {output_format} is several files; cpsched.instances.write makes them"
+        )
     if output_format not in writers:
         raise InputError(
             f"the format {output_format} cannot hold {instance.name}; "
-            f"these can: {', '.join(writers)}"
+            f"these can: {', '.join((*writers, *several))}"
         )
     content = writers[output_format](instance)
     if len(content) > (MAX_SNAPSHOT_BYTES if output_format in PARTIAL else MAX_BYTES):
@@ -89,17 +101,29 @@ def dumps(instance: Instance, output_format: str) -> str:
     return content
 
 
+def _formats(
+    instance: Instance,
+) -> tuple[dict[str, Callable[[Any], str]], dict[str, Callable[[Any, Path], dict[Path, str]]]]:
+    """Writers of one text, and of several, for *instance*."""
+    return _WRITERS.get(instance.family, {}), _SEVERAL.get(instance.family, {})
+
+
 def write(instance: Instance, path: str | os.PathLike[str], output_format: str) -> None:
-    """Write *instance* to a file in one of ``ALL_FORMATS``.
+    """Write *instance* to a file in one of ``ALL_FORMATS``; of roadef, to two.
 
     Raises
     ------
     InputError
         As ``dumps``, in which case the file is not touched, or if the file cannot be written.
     """
-    content = dumps(instance, output_format)
-    try:
-        Path(path).write_bytes(content.encode())
-    except OSError as error:
-        reason = f"cannot be written: {error.strerror or error}"
-        raise InputError(reason, source=files.display(path)) from None
+    several = _formats(instance)[1]
+    if output_format in several:
+        contents = several[output_format](instance, Path(path))
+    else:
+        contents = {Path(path): dumps(instance, output_format)}
+    for file, content in contents.items():
+        try:
+            file.write_bytes(content.encode())
+        except OSError as error:
+            reason = f"cannot be written: {error.strerror or error}"
+            raise InputError(reason, source=files.display(file)) from None

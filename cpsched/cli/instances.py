@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from cpsched.jobshop.instance import JobShop
     from cpsched.pods.instance import Cluster
+    from cpsched.reassignment.instance import Reassignment
     from cpsched.vms.instance import VmCluster
 
 _Number = Annotated[
@@ -190,6 +191,19 @@ def _capacities(cluster: VmCluster) -> list[tuple[str, str]]:
     return facts + [(label, str(number)) for label, number in numbers.items() if number]
 
 
+def _use(instance: Reassignment) -> list[tuple[str, str]]:
+    """For each resource, what all processes use, of what is free of cost and of what there is."""
+    safe, total = instance.safety.sum(axis=0), instance.capacity.sum(axis=0)
+    return [
+        (
+            f"resource {r}",
+            f"{used} used, {safe[r]} free of cost, {total[r]} capacity"
+            + (", transient" if instance.transient[r] else ""),
+        )
+        for r, used in enumerate(instance.total_requirement.tolist())
+    ]
+
+
 def _durations(instance: JobShop) -> list[tuple[str, str]]:
     """Durations and the two trivial lower bounds: the longest job, the busiest machine."""
     durations = instance.mode_duration
@@ -228,4 +242,5 @@ _FACTS: dict[str, Callable[[Any], list[tuple[str, str]]]] = {
     "jobshop": _durations,
     "pods": _amounts,
     "vms": _capacities,
+    "reassignment": _use,
 }

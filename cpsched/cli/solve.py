@@ -239,6 +239,8 @@ class Task:
         instances = [adjusted(instance, settings or {}) for instance in instances]
         if picture is not None and len(instances) > 1:
             raise InputError(f"--plot draws one instance, {len(instances)} are given")
+        if picture is not None and not families.of(instances[0]).PLOT:
+            raise InputError(f"--plot draws no {families.of(instances[0]).SOLUTION}")
         if results is not None:
             _reject_equal_names(instances, sources)
             if results.suffix == ".csv" and len({instance.family for instance in instances}) > 1:

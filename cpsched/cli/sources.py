@@ -21,7 +21,7 @@ STDIN = "-"
 #: What ``--input-format`` may be.
 FORMATS_HELP = (
     "jsplib, taillard, fjs, json; pods: scenario, kubernetes, openb; VMs: vmr2l, openstack, "
-    "proxmox."
+    "proxmox; machine reassignment: roadef."
 )
 
 

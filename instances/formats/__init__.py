@@ -13,7 +13,12 @@ POD_FORMATS: tuple[str, ...] = ("json", "scenario", "kubernetes", "openb")
 #: Formats that hold VMs on PMs.
 VM_FORMATS: tuple[str, ...] = ("json", "vmr2l", "openstack", "proxmox")
 
-ALL_FORMATS: tuple[str, ...] = tuple(dict.fromkeys((*FORMATS, *POD_FORMATS, *VM_FORMATS)))
+#: Formats that hold a machine reassignment.
+REASSIGNMENT_FORMATS: tuple[str, ...] = ("roadef",)
+
+ALL_FORMATS: tuple[str, ...] = tuple(
+    dict.fromkeys((*FORMATS, *POD_FORMATS, *VM_FORMATS, *REASSIGNMENT_FORMATS))
+)
 
 #: Formats that spread one instance over several files.
 PARTIAL: tuple[str, ...] = ("kubernetes", "openb", "openstack", "proxmox")

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ortools.sat.python import cp_model
 from random_clusters import random_cluster
+from random_reassignments import random_reassignment
 from random_vms import small, steps
 
 from cpsched.checking import check
@@ -25,6 +26,8 @@ from cpsched.jobshop.model import formulate
 from cpsched.jobshop.solution import Schedule
 from cpsched.pods.model import formulate as formulate_pods
 from cpsched.pods.solution import Placement
+from cpsched.reassignment.model import formulate as formulate_reassignment
+from cpsched.reassignment.solution import Assignment
 from cpsched.vms.check import check as check_vms
 from cpsched.vms.model import formulate as formulate_vms
 from cpsched.vms.solution import Migrations
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
     from cpsched.formulation import Formulation
     from cpsched.pods.instance import Cluster
+    from cpsched.reassignment.instance import Reassignment
     from cpsched.result import CheckReport
     from cpsched.vms.instance import VmCluster
 
@@ -203,6 +207,37 @@ def changed_migrations(draw: st.DrawFn, cluster: VmCluster, plan: Migrations) ->
     return Migrations((*kept, draw(st.sampled_from(possible)))) if possible else plan
 
 
+def reassignments() -> st.SearchStrategy[Reassignment]:
+    """Reassignments of at most 5 processes to 3 machines."""
+    return st.integers(0, 10**6).map(
+        lambda seed: random_reassignment(seed, processes=1 + seed % 5)
+    )
+
+
+def all_assignments(instance: Reassignment) -> Iterator[Assignment]:
+    """Every assignment that the check accepts."""
+    for machine in itertools.product(range(instance.num_machines), repeat=instance.num_processes):
+        assignment = Assignment(np.array(machine))
+        if check(instance, assignment).ok:
+            yield assignment
+
+
+def correct_assignments(instance: Reassignment) -> st.SearchStrategy[Assignment]:
+    """One of those."""
+    return st.sampled_from(list(all_assignments(instance)))
+
+
+@st.composite
+def changed_assignments(
+    draw: st.DrawFn, instance: Reassignment, assignment: Assignment
+) -> Assignment:
+    """Assignment with another machine for one process."""
+    machine = assignment.machine.copy()
+    process = draw(st.integers(0, instance.num_processes - 1))
+    machine[process] = draw(st.integers(0, instance.num_machines - 1))
+    return Assignment(machine)
+
+
 FAMILIES = [
     Family(
         name="job shop",
@@ -236,6 +271,14 @@ FAMILIES = [
         changed=changed_migrations,
         every=all_migrations,
         check=check_vms,
+    ),
+    Family(
+        name="reassignment",
+        tiny=reassignments(),
+        formulate=formulate_reassignment,
+        solutions=correct_assignments,
+        changed=changed_assignments,
+        every=all_assignments,
     ),
 ]
 
