@@ -101,8 +101,8 @@ def _about_files(
         if file is not None and expected and file not in unsaved:
             yield label, str(file.path)
     if task.picture is None and len(entries) == 1 and solved:
-        picture = families.of(entries[0].instance).PICTURE
-        yield "picture", f"add --plot FILE.png for a {picture}"
+        if picture := families.of(entries[0].instance).PICTURE:
+            yield "picture", f"add --plot FILE.png for a {picture}"
 
 
 def explain(task: Task, entries: Sequence[report.Entry], unsaved: Sequence[str]) -> int:
