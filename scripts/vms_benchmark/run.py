@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def run(row: Row, seed: int, method: str, text: str) -> dict[str, Any]:
     """Read *text*, solve, check: seconds of all that, and what came out."""
     start = time.perf_counter()
-    cluster = vms_native.loads(text)
+    cluster = vms_native.parse(text)
     result = solve(cluster, method=method, time_limit=row.time_limit, workers=1)
     seconds = time.perf_counter() - start
     plan = result.solution or Migrations()
