@@ -100,9 +100,9 @@ def _about_files(
         expected = file is not None and entries and (solved or file is task.results)
         if file is not None and expected and file not in unsaved:
             yield label, str(file.path)
-    if task.picture is None and len(entries) == 1 and solved:
-        if picture := families.of(entries[0].instance).PICTURE:
-            yield "picture", f"add --plot FILE.png for a {picture}"
+    picture = families.of(entries[0].instance).PICTURE if len(entries) == 1 and solved else ""
+    if task.picture is None and picture:
+        yield "picture", f"add --plot FILE.png for a {picture}"
 
 
 def explain(task: Task, entries: Sequence[report.Entry], unsaved: Sequence[str]) -> int:
