@@ -15,6 +15,7 @@ from cpsched.instances import solutions as solutions
 from cpsched.instances.formats import ALL_FORMATS as ALL_FORMATS
 from cpsched.instances.formats import FORMATS as FORMATS
 from cpsched.instances.formats import POD_FORMATS as POD_FORMATS
+from cpsched.instances.formats import REASSIGNMENT_FORMATS as REASSIGNMENT_FORMATS
 from cpsched.instances.formats import VM_FORMATS as VM_FORMATS
 from cpsched.instances.reading import MAX_BYTES as MAX_BYTES
 from cpsched.instances.reading import folder_files as folder_files

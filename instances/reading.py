@@ -156,14 +156,17 @@ def load(source: str, input_format: str | None) -> tuple[str, bytes | Instance]:
 
 def byte_limit(source: str, input_format: str | None) -> int:
     """Bytes that are read of *source*: more of a snapshot of a cluster, or a table of costs."""
-    large = input_format in ("kubernetes", "roadef", *_SNAPSHOTS) or (
-        input_format is None
-        and (
-            PurePath(source).suffix.lower() in (".json", ".yaml", ".yml")
-            or roadef.is_named(source)
-        )
+    large = (
+        input_format in ("kubernetes", *_SNAPSHOTS)
+        or _may_be_model(source, input_format)
+        or (input_format is None and PurePath(source).suffix.lower() in (".json", ".yaml", ".yml"))
     )
     return MAX_SNAPSHOT_BYTES if large else MAX_BYTES
+
+
+def _may_be_model(source: str, input_format: str | None) -> bool:
+    """Whether *source* is read as a model of the machine reassignment challenge, by its name."""
+    return input_format == "roadef" or (input_format is None and roadef.is_named(source))
 
 
 def _snapshot_of(data: bytes) -> str:
@@ -243,7 +246,8 @@ def _parse_located(data: bytes, source: str, input_format: str | None) -> list[A
     shown = files.display(source)
     suffix = PurePath(source).suffix.lower()
     try:
-        content = _decode(data, shown, byte_limit(source, input_format))
+        model = _may_be_model(source, input_format)
+        content = _decode(data, shown, MAX_SNAPSHOT_BYTES if model else MAX_BYTES)
         if input_format == "roadef" or (input_format is None and roadef.fits(content)):
             return [_reassignment(content, source)]
         return _parse(content, _stem(source), suffix, input_format)

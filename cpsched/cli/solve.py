@@ -68,7 +68,8 @@ def solve(
             "-m",
             help="Job shops: auto, cpsat, tabu or rule:NAME. Pods: auto, cpsat, columns, search, "
             "default-scheduler, default-preemption, first-fit-decreasing or best-fit. VMs: auto, "
-            "columns, cpsat, search, greedy, best-fit-vbpp, pop or plain-cpsat.",
+            "columns, cpsat, search, greedy, best-fit-vbpp, pop or plain-cpsat. Machine "
+            "reassignment: auto, cpsat or local-search.",
         ),
     ] = "auto",
     input_format: Annotated[

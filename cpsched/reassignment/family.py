@@ -173,13 +173,15 @@ def as_stated(instance: Reassignment, stated: dict[str, Any]) -> Reassignment:
 
 
 def earlier(instance: Reassignment, stated: dict[str, Any]) -> None:
-    """None: the challenge's instances do not change."""
+    """None: a result does not say where the processes were, so nothing tells an earlier state."""
     del instance, stated
 
 
 def measures(instance: Reassignment, result: Result[Assignment]) -> dict[str, float]:
     """Processes that move."""
-    return {} if result.solution is None else {"moved": _moved(instance, result.solution)}
+    if result.solution is None:
+        raise ValueError(f"{result.instance}: there is no assignment to measure")
+    return {"moved": _moved(instance, result.solution)}
 
 
 def after(instance: Reassignment, result: Result[Assignment]) -> list[str]:

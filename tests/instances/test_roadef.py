@@ -10,7 +10,7 @@ from random_reassignments import random_reassignment
 
 from cpsched.checking import check
 from cpsched.errors import InputError
-from cpsched.instances import dumps, parse, read, read_all, read_folder, write
+from cpsched.instances import dumps, parse, read, read_all, read_folder, reading, write
 from cpsched.reassignment.cost import cost
 from cpsched.reassignment.solution import Assignment
 
@@ -137,6 +137,21 @@ def test_missing_assignment_names_the_file(tmp_path: Path) -> None:
 def test_a_model_needs_a_name_that_leads_to_the_assignment() -> None:
     with pytest.raises(InputError, match=r"a model is called model_X\.txt"):
         parse(MODEL.encode(), "<stdin>")
+
+
+def test_only_models_and_snapshots_may_be_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MAX_BYTES", 50)
+    assert len(MODEL) > 50
+    assert read(written(tmp_path)).num_processes == 3
+    with pytest.raises(InputError, match="more than the 50 bytes"):
+        read(written(tmp_path), "jsplib")
+    # A table of costs may be large, a job shop in JSON may not.
+    shop = tmp_path / "shop.json"
+    shop.write_text(dumps(read("ft06"), "json"))
+    with pytest.raises(InputError, match="more than the 50 bytes"):
+        read(shop)
 
 
 def test_one_text_cannot_hold_it(tmp_path: Path) -> None:

@@ -118,6 +118,31 @@ def test_result_is_read_back() -> None:
     assert len(report.csv_header("reassignment").split(",")) == len(rows[0].split(","))
 
 
+def test_measures_count_what_moves() -> None:
+    instance = random_reassignment(4)
+    family = families.of(instance)
+    result = solving.solve(instance, time_limit=5, workers=1)
+    elsewhere = instance.machine.copy()
+    elsewhere[[0, 3]] = (elsewhere[[0, 3]] + 1) % instance.num_machines
+    # Rules aside: two of five processes move.
+    measures = family.measures(instance, replace(result, solution=Assignment(elsewhere)))
+    assert measures == {"moved": 2}
+    assert tuple(measures) == family.MEASURES
+    with pytest.raises(ValueError, match="no assignment to measure"):
+        family.measures(instance, replace(result, solution=None))
+
+
+def test_there_are_no_settings_and_no_earlier_states() -> None:
+    instance = random_reassignment(4)
+    family = families.of(instance)
+    assert family.SETTINGS == ()
+    with pytest.raises(InputError, match="a machine reassignment has no setting goal, so not 3"):
+        family.with_setting(instance, "goal", 3)
+    stated = {"solution": {"policy": {"max_moves": 1}}}
+    assert family.as_stated(instance, stated) is instance
+    assert family.earlier(instance, stated) is None
+
+
 @pytest.mark.parametrize(
     ("machines", "reason"),
     [
@@ -140,6 +165,14 @@ def command(*words: str) -> int:
     return int(ended.value.code or 0)
 
 
+def renamed(result: Path, name: str) -> Path:
+    """The same result, said to be of another instance."""
+    stated = json.loads(result.read_text())
+    other = result.with_name("other.json")
+    other.write_text(json.dumps({**stated, "instance": name}))
+    return other
+
+
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, found = tmp_path / "model_x.txt", tmp_path / "found.json"
     write(replace(random_reassignment(4), name="x"), model, "roadef")
@@ -154,6 +187,16 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "resource 1" in capsys.readouterr().out
     assert command("solve", str(model), "--plot", str(tmp_path / "x.png")) == 2
     assert "draws no assignment" in capsys.readouterr().err
+    for words, reason in (
+        (("--format", "kubectl"), "is for clusters of pods, x is none"),
+        (("--max-moves", "3"), "is for clusters of VMs, x is none"),
+    ):
+        assert command("solve", str(model), *words) == 2
+        assert reason in capsys.readouterr().err
+    assert command("instances", "export", str(model)) == 2
+    assert "the format roadef is several files" in capsys.readouterr().err
+    assert command("validate", str(model), str(renamed(found, "y"))) == 1
+    assert 'the result is for instance "y", not x' in capsys.readouterr().out
     (tmp_path / "assignment_x.txt").unlink()
     assert command("solve", str(model)) == 2
     assert "assignment_x.txt" in capsys.readouterr().err
