@@ -14,8 +14,15 @@ from cpsched.result import TracePoint
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cpsched.result import CheckReport
+
 #: Seconds that work has to end when the solve is over.
 _GRACE = 0.02
+
+#: Checks that take less, in seconds, are not planned for.
+_NOTICED = 0.002
+#: The last check takes so much longer than one before, at most.
+_AGAIN = 1.3
 
 SolutionT = TypeVar("SolutionT")
 
@@ -144,6 +151,31 @@ class Incumbent(Generic[SolutionT]):
             self.objective, self.solution, self.source = objective, solution, source
             self._record(source)
             return True
+
+    def submit(
+        self,
+        objective: int,
+        solution: SolutionT,
+        source: str,
+        check: Callable[[SolutionT], CheckReport],
+    ) -> bool | None:
+        """Check *solution* and offer it; whether the check accepts it.
+
+        None if the check is not asked, because the best is as good or it would end too late. What
+        a check costs is kept free at the end of the solve: whoever asked for it checks once more.
+        """
+        begin = time.perf_counter()
+        if self.objective is not None and (
+            objective >= self.objective or begin + self.reserved >= self.deadline
+        ):
+            return None
+        accepted = check(solution).ok
+        seconds = time.perf_counter() - begin
+        if seconds > _NOTICED:
+            self.reserve(_AGAIN * seconds)
+        if accepted:
+            self.offer(objective, solution, source)
+        return accepted
 
     def raise_bound(self, bound: int, source: str) -> bool:
         """Take *bound* if it is higher than the best so far; return whether it was.

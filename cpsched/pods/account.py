@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from cpsched.pods import objective
 from cpsched.pods.objective import Goal
 from cpsched.pods.reasons import binding, held, unplaced
+from cpsched.stages import StageRow, judged
 from cpsched.words import count
 
 if TYPE_CHECKING:
@@ -26,33 +27,11 @@ MAX_LINES = 20
 _REASONS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class StageRow:
-    """One stage: its value, the best proven lower bound, whether nothing better exists."""
-
-    stage: objective.Stage
-    value: int
-    bound: int
-    proven: bool
-
-
-def stage_rows(cluster: Cluster, placement: Placement, bound: int | None) -> list[StageRow]:
-    """Every stage of *placement*; bound: of the objective, None for none.
-
-    A stage is proven if it and all before it have reached their bounds: its bound takes the
-    stages before it as the best they can be.
-    """
-    values = objective.values(cluster, placement.node)
-    lower = objective.digits(cluster, bound) if bound is not None else (0,) * len(values)
-    rows = []
-    proven = True
-    for stage, value, least in zip(objective.stages(cluster), values, lower, strict=True):
-        if not proven:
-            # After a stage that is open, a digit bounds nothing that this stage has to keep to.
-            least = min(least, value)
-        proven = proven and value == least
-        rows.append(StageRow(stage, value, least, proven))
-    return rows
+def stage_rows(
+    cluster: Cluster, placement: Placement, bound: int | None
+) -> list[StageRow[objective.Stage]]:
+    """Every stage of *placement*; bound: of the objective, None for none."""
+    return judged(objective.stages(cluster), objective.values(cluster, placement.node), bound)
 
 
 def moved(cluster: Cluster, placement: Placement) -> BoolArray:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cpsched.stages import digits_of, number_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -65,20 +67,13 @@ def values(cluster: Cluster, node: IntArray) -> tuple[int, ...]:
 
 
 def number(cluster: Cluster, digits: Sequence[int]) -> int:
-    """Stage values as one number; Python integers have no limit."""
-    total = 0
-    for stage, digit in zip(stages(cluster), digits, strict=True):
-        total = total * (stage.worst + 1) + digit
-    return total
+    """Stage values as one number."""
+    return number_of(stages(cluster), digits)
 
 
 def digits(cluster: Cluster, total: int) -> tuple[int, ...]:
     """Stage values of a number: the inverse of ``number``."""
-    found = []
-    for stage in reversed(stages(cluster)):
-        total, digit = divmod(total, stage.worst + 1)
-        found.append(digit)
-    return tuple(reversed(found))
+    return digits_of(stages(cluster), total)
 
 
 def objective(cluster: Cluster, node: IntArray) -> int:

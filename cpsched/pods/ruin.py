@@ -10,24 +10,22 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
+from cpsched.draws import U8, below, uniform
 from cpsched.kernels import kernel
 from cpsched.pods.shifts import (
     B1,
     F8,
     I4,
     I8,
-    U8,
     Array,
     B1x2,
     I8x2,
     Number,
-    below,
     fits,
     price,
     put,
     room,
     take,
-    uniform,
 )
 
 #: Slots of ``control``: iterations to do, done, pods tried in each, best found at, pods return.

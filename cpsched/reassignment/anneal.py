@@ -14,20 +14,18 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from cpsched.draws import U8, below, positive
 from cpsched.kernels import kernel
 from cpsched.reassignment.eject import make_room
 from cpsched.reassignment.steps import (
     FULL,
     I4,
     I8,
-    U8,
     I4x2,
     I8x2,
-    below,
     exchanged,
     kept,
     place,
-    uniform,
 )
 
 Array = np.ndarray[Any, Any]
@@ -110,7 +108,7 @@ def anneal(
                 break
             temperature = hot * (cold / hot) ** (i / iterations)
         done += 1
-        limit = -temperature * math.log(uniform(rng))
+        limit = -temperature * math.log(positive(rng))
         kind = below(rng, MOVES)
         p = below(rng, num_processes)
         a = np.int64(machine[p])

@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from cpsched.draws import U8, below
 from cpsched.kernels import part
 from cpsched.reassignment.steps import (
     FULL,
     I4,
     I8,
-    U8,
     I4x2,
     I8x2,
-    below,
     exchanged,
     kept,
     place,

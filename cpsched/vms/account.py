@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cpsched.stages import judged
 from cpsched.vms import objective
 from cpsched.vms.bounds import is_steady
 from cpsched.vms.lanes import makespan, schedule
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cpsched.result import Result
+    from cpsched.stages import StageRow
     from cpsched.vms.instance import VmCluster
     from cpsched.vms.solution import Migrations
 
@@ -30,33 +32,11 @@ MAX_LINES = 20
 _REASONS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class StageRow:
-    """One stage: its value, the best proven lower bound, whether nothing better exists."""
-
-    stage: objective.Stage
-    value: int
-    bound: int
-    proven: bool
-
-
-def stage_rows(cluster: VmCluster, migrations: Migrations, bound: int | None) -> list[StageRow]:
-    """Every stage of *migrations*; bound: of the objective, None for none.
-
-    A stage is proven if it and all before it have reached their bounds: its bound takes the
-    stages before it as the best they can be.
-    """
-    values = objective.values(cluster, migrations)
-    lower = (0,) * len(values) if bound is None else objective.digits(cluster, bound)
-    rows = []
-    proven = True
-    for stage, value, least in zip(objective.stages(cluster), values, lower, strict=True):
-        if not proven:
-            # After a stage that is open, a digit bounds nothing that this stage has to keep to.
-            least = min(least, value)
-        proven = proven and value == least
-        rows.append(StageRow(stage, value, least, proven))
-    return rows
+def stage_rows(
+    cluster: VmCluster, migrations: Migrations, bound: int | None
+) -> list[StageRow[objective.Stage]]:
+    """Every stage of *migrations*; bound: of the objective, None for none."""
+    return judged(objective.stages(cluster), objective.values(cluster, migrations), bound)
 
 
 def rate_bound(cluster: VmCluster, bound: int | None) -> float | None:
@@ -153,7 +133,7 @@ _PROVEN = {
 }
 
 
-def _first_open(rows: list[StageRow]) -> StageRow:
+def _first_open(rows: list[StageRow[objective.Stage]]) -> StageRow:
     return next(row for row in rows if not row.proven)
 
 

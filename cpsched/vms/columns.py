@@ -10,9 +10,9 @@ import numpy as np
 
 from cpsched.columns.exchange_stage import ChangePool, Stage
 from cpsched.vms import objective
-from cpsched.vms.check import check
 from cpsched.vms.exchange import exchange_of
 from cpsched.vms.objective import Goal
+from cpsched.vms.offering import offer
 from cpsched.vms.realise import realise
 
 if TYPE_CHECKING:
@@ -125,9 +125,7 @@ class Columns:
         if stage.bound is None:
             return
         self.least[stage.aim - self.skipped] = max(0, self._digit(stage.aim, stage.bound))
-        number = objective.number(self.cluster, self.least)
-        if self.incumbent.objective is None or number <= self.incumbent.objective:
-            self.incumbent.raise_bound(number, SOURCE)
+        self.incumbent.raise_bound(objective.number(self.cluster, self.least), SOURCE)
 
     def _solve(self, stage: Stage, deadline: float) -> int | None:
         """Value of the best plan for *stage* that keeps the floors; None if none was found."""
@@ -161,18 +159,7 @@ class Columns:
         """Offer plans of the *chosen* changes; whether one makes all of them."""
         for seed in range(_ATTEMPTS):
             plan, complete = realise(self.exchange, chosen, seed)
-            accepted = self.offer(plan)
+            accepted = offer(self.cluster, plan, SOURCE, self.incumbent) is not False
             if (complete and accepted) or self.incumbent.done:
                 return complete and accepted
         return False
-
-    def offer(self, plan: Migrations) -> bool:
-        """Check and offer a plan, if it is better; whether it keeps the rules."""
-        number = objective.objective(self.cluster, plan)
-        known = self.incumbent.objective
-        if known is not None and number >= known:
-            return True
-        report = check(self.cluster, plan)
-        if report.ok:
-            self.incumbent.offer(number, plan, SOURCE)
-        return report.ok

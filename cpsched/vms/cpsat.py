@@ -16,6 +16,7 @@ from cpsched.result import Status
 from cpsched.vms import objective
 from cpsched.vms.check import check
 from cpsched.vms.model import formulate, values_without_hops
+from cpsched.vms.offering import offer
 from cpsched.vms.ordering import NoPlanError, ordered
 from cpsched.vms.solution import Migrations
 from cpsched.vms.variables import Places
@@ -108,17 +109,6 @@ def _too_large(cluster: VmCluster, incumbent: Incumbent[Migrations], method: str
     if reason := obstacle(cluster):
         incumbent.give_up(f"{method}: {reason}")
     return bool(reason)
-
-
-def offer(
-    cluster: VmCluster, migrations: Migrations, source: str, incumbent: Incumbent[Migrations]
-) -> None:
-    """Offer a plan if it is better than the best and passes the check."""
-    number = objective.objective(cluster, migrations)
-    if incumbent.objective is not None and number >= incumbent.objective:
-        return
-    if check(cluster, migrations).ok:
-        incumbent.offer(number, migrations, source)
 
 
 class _Checked(Incumbent[Migrations]):

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cpsched.stages import digits_of, number_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -173,20 +175,13 @@ def values(cluster: VmCluster, migrations: Migrations) -> tuple[int, ...]:
 
 
 def number(cluster: VmCluster, digits: Sequence[int]) -> int:
-    """Stage values as one number; Python integers have no limit."""
-    total = 0
-    for stage, digit in zip(stages(cluster), digits, strict=True):
-        total = total * (stage.worst + 1) + digit
-    return total
+    """Stage values as one number."""
+    return number_of(stages(cluster), digits)
 
 
 def digits(cluster: VmCluster, total: int) -> tuple[int, ...]:
     """Stage values of a number: the inverse of ``number``."""
-    found = []
-    for stage in reversed(stages(cluster)):
-        total, digit = divmod(total, stage.worst + 1)
-        found.append(digit)
-    return tuple(reversed(found))
+    return digits_of(stages(cluster), total)
 
 
 def objective(cluster: VmCluster, migrations: Migrations) -> int:

@@ -6,9 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cpsched.vms import columns, cpsat, search
-from cpsched.vms.check import check
 from cpsched.vms.greedy import NoWayError, greedy
-from cpsched.vms.objective import objective
+from cpsched.vms.offering import offer
 from cpsched.vms.solution import Migrations
 from cpsched.vms.variables import Places
 
@@ -67,8 +66,7 @@ def _greedy(cluster: VmCluster, incumbent: Incumbent[Migrations]) -> None:
         plan = Migrations(tuple(greedy(cluster, lambda: incumbent.done).moves))
     except NoWayError:
         return
-    if check(cluster, plan).ok:
-        incumbent.offer(objective(cluster, plan), plan, "greedy")
+    offer(cluster, plan, "greedy", incumbent)
 
 
 def _columns(cluster: VmCluster, limits: Limits, incumbent: Incumbent[Migrations]) -> None:

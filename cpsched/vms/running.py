@@ -39,7 +39,7 @@ def start(
         offer(cluster, Migrations.now(cluster), "current state", incumbent)
     incumbent.raise_bound(simple_bound(cluster), "counting")
     if method in BASELINES:
-        return incumbent.run(partial(_baselines, cluster, limits, (method,), incumbent))
+        return incumbent.run(partial(_run_baseline, cluster, limits, method, incumbent))
     module = import_module(MODULES[method])
     thread: threading.Thread = module.start(cluster, limits, method, incumbent)
     return thread
@@ -52,28 +52,19 @@ def offer(
     return incumbent.offer(objective.objective(cluster, migrations), migrations, source)
 
 
-def _baselines(
-    cluster: VmCluster,
-    limits: Limits,
-    names: Collection[str],
-    incumbent: Incumbent[Migrations],
+def _run_baseline(
+    cluster: VmCluster, limits: Limits, name: str, incumbent: Incumbent[Migrations]
 ) -> None:
     from cpsched.vms.greedy import NoWayError
 
-    reason = ""
-    for name in names:
-        if incumbent.done:
-            return
-        try:
-            moving = _baseline(cluster, name, limits.seed, incumbent)
-        except NoWayError as error:
-            reason = reason or f"{name}: {error}"
-            continue
-        offer(cluster, Migrations(tuple(moving.moves)), name, incumbent)
-    if incumbent.solution is None:
-        incumbent.give_up(reason)
+    try:
+        moving = _baseline(cluster, name, limits.seed, incumbent)
+    except NoWayError as error:
+        if incumbent.solution is None:
+            incumbent.give_up(f"{name}: {error}")
     else:
-        incumbent.finish()
+        offer(cluster, Migrations(tuple(moving.moves)), name, incumbent)
+    incumbent.finish()
 
 
 def _baseline(

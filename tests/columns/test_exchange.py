@@ -119,18 +119,26 @@ def test_no_change_is_better_than_the_one_that_pricing_finds(make, seed: int) ->
                 assert problem.best[c] == best
 
 
-@pytest.mark.parametrize("seed", range(24))
-@pytest.mark.parametrize("make", [bins, pairs])
-def test_stages_against_every_combination(make, seed: int) -> None:  # type: ignore[no-untyped-def]
-    problem: Exchange = make(seed, classes=2)
-    problem.number = np.ones(2, dtype=np.int64)
+def best_of_all(problem: Exchange) -> tuple[int, ...] | None:
+    """The best values of the aims over all changes of two bins, one item of each coming."""
     best = None
     for pair in itertools.product(*(allowed(problem, c, 1) for c in range(2))):
         if problem.reaches([(change, 1) for change in pair], []):
             values = tuple(int(v) for v in np.sum([change.values for change in pair], axis=0))
             best = max(best or values, values)
-    if best is None:
-        pytest.skip("the homeless find no room")
+    return best
+
+
+@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("make", [bins, pairs])
+def test_stages_against_every_combination(make, seed: int) -> None:  # type: ignore[no-untyped-def]
+    problem: Exchange = make(seed, classes=2)
+    problem.number = np.ones(2, dtype=np.int64)
+    best = best_of_all(problem)
+    if best is None:  # the homeless find no room
+        problem.homeless = np.zeros(problem.num_types, dtype=np.int64)
+        best = best_of_all(problem)
+    assert best is not None
     pool, floors = ChangePool(problem), list[int]()
     for aim in range(3):
         stage = Stage(pool, floors)

@@ -68,7 +68,7 @@ def test_large_scenarios_improve_and_keep_the_limit(workers: int) -> None:
     cpsched.solve(scenario(4, 4, 1, 1.0, 1), time_limit=1, workers=1)  # kernels
     start = time.perf_counter()
     result = cpsched.solve(cluster, time_limit=1, workers=workers)
-    assert time.perf_counter() - start < 3.0  # 1.0 on a quiet machine
+    assert time.perf_counter() - start < 1.5
     tiers = len(cluster.tiers)
     before = objective.values(cluster, cluster.node)
     after = objective.digits(cluster, result.objective)
