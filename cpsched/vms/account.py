@@ -133,7 +133,7 @@ _PROVEN = {
 }
 
 
-def _first_open(rows: list[StageRow[objective.Stage]]) -> StageRow:
+def _first_open(rows: list[StageRow[objective.Stage]]) -> StageRow[objective.Stage]:
     return next(row for row in rows if not row.proven)
 
 

@@ -10,6 +10,7 @@ Where PMs have more NUMA nodes, VMs on two of them are two halves, of half a mov
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -131,8 +132,8 @@ class PmExchange(VmExchange):
             weight=np.ascontiguousarray(self.weight[single]),
             twin_weight=np.ascontiguousarray(self.weight[~single]),
             cost=self.cost,
-            free=np.ascontiguousarray(free).reshape(-1, 2, count),
-            have=np.ascontiguousarray(have).reshape(-1, 2, self.singles),
+            free=np.ascontiguousarray(free).reshape(len(number), 2, count),
+            have=np.ascontiguousarray(have).reshape(len(number), 2, self.singles),
             twins=np.ascontiguousarray(twins),
             number=number,
             counts=np.ascontiguousarray(active.ravel()),
@@ -217,6 +218,4 @@ def needless(cluster: VmCluster) -> bool:
         return False
     sizes = np.unique(cluster.demand[movable, 0])
     small = [int(size) for size in sizes if size % slot]
-    return all(
-        larger % smaller == 0 for smaller, larger in zip(small, [*small[1:], slot], strict=True)
-    )
+    return all(larger % smaller == 0 for smaller, larger in pairwise([*small, slot]))

@@ -152,3 +152,22 @@ def test_a_pm_is_emptied_and_slots_are_gained() -> None:
     assert incumbent.bound is not None
     assert incumbent.objective is not None
     assert incumbent.bound <= incumbent.objective
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_clusters_without_single_or_without_double_vms(parts: int) -> None:
+    cluster = generate_vms(pms=20, workload="mid", seed=5)
+    pinned = tuple("" if own == parts else "stays" for own in cluster.parts)
+    fragments = (Fragment(16), Fragment(64, double=True))
+    policy = replace(cluster.policy, max_moves=5, fragments=fragments)
+    incumbent = solved(replace(cluster, pinned=pinned, policy=policy))
+    assert incumbent.objective is not None
+    assert incumbent.bound is not None
+    assert incumbent.bound <= incumbent.objective
+
+
+def test_a_cluster_where_nothing_may_move() -> None:
+    cluster = generate_vms(pms=10, workload="mid", seed=6)
+    incumbent = solved(replace(cluster, pinned=("stays",) * cluster.num_vms))
+    assert incumbent.objective == incumbent.bound
+    assert incumbent.solution == Migrations()
