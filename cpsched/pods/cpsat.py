@@ -236,4 +236,7 @@ class _StageIncumbent(Incumbent[Placement]):
         """Take and pass on a bound."""
         if self.proven is not None:
             self.solve.raise_bound(self.proven, bound)
+        if self.solve.lasting and self.objective is not None:
+            # What the stage began with may be no state of that stricter model, and better.
+            bound = min(bound, self.objective)
         return super().raise_bound(bound, source)
