@@ -23,6 +23,9 @@ demo: .venv/plot.stamp
 	@echo "== pods: 16 nodes, 64 pods of which the default scheduler leaves 11 pending, at most 10 s"
 	@$(BIN)/cpsched generate pods --seed 484806185843093489 --output $(PICTURES)/pods.jsonl
 	$(BIN)/cpsched solve $(PICTURES)/pods.jsonl --time-limit 10
+	@echo "== VMs: 280 PMs, at most 50 migrations"
+	@$(BIN)/cpsched generate vms --pms 280 --seed 3 --output $(PICTURES)/vms.json
+	$(BIN)/cpsched solve $(PICTURES)/vms.json --max-moves 50 --time-limit 10
 
 test: .venv/dev.stamp
 	$(WARM_ALL)
