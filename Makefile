@@ -50,5 +50,5 @@ endef
 	@touch $@
 
 .venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
-	$(call install,plot$(comma)rl$(comma)dev)
+	$(call install,plot$(comma)rl$(comma)kubernetes$(comma)ray$(comma)dev)
 	@touch .venv/plot.stamp $@
