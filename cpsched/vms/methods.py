@@ -15,7 +15,7 @@ METHODS: dict[str, str] = {
     "search": "annealing over final states, and an order for the best; proves nothing",
     "greedy": "the filtering heuristic: always the migration that gains most",
     "best-fit-vbpp": "vector bin packing: the worst NUMA nodes are packed again by best fit",
-    "pop": "random parts of the cluster, each by the filtering heuristic",
+    "pop": "random parts of the cluster, each by columns: no proof of the whole",
     "plain-cpsat": "CP-SAT on a Boolean for every VM and place, in one go: the published model",
 }
 
@@ -42,7 +42,7 @@ def obstacle(method: str, instance: VmCluster) -> str:
     """What keeps *method*, one of ``METHODS``, from rescheduling *instance*; empty if nothing."""
     if method in RATE_ONLY and instance.policy.objective == "empty":
         return "is about the fragment rate and does not empty PMs"
-    if method == "columns":
+    if method in ("columns", "pop"):
         from cpsched.vms import columns
 
         return columns.obstacle(instance)

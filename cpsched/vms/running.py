@@ -80,7 +80,7 @@ def _baseline(
     if name == "pop":
         from cpsched.vms.partition import partition
 
-        return partition(cluster, stop, seed)
+        return partition(cluster, stop, seed, incumbent.remaining)
     from cpsched.vms.greedy import greedy
 
     return greedy(cluster, stop)

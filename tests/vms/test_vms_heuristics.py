@@ -11,6 +11,7 @@ import pytest
 from random_vms import random_plan, small, steps
 from three_pms import cluster
 
+import cpsched
 from cpsched.instances.generate_vms import generate_vms
 from cpsched.vms import objective
 from cpsched.vms.baselines import best_fit
@@ -18,6 +19,7 @@ from cpsched.vms.bounds import impossible, is_steady, simple_bound
 from cpsched.vms.check import check
 from cpsched.vms.greedy import NoWayError, greedy, rate_now
 from cpsched.vms.instance import Fragment, Policy, VmCluster
+from cpsched.vms.methods import obstacle
 from cpsched.vms.moving import NEVER, Moving
 from cpsched.vms.partition import partition
 from cpsched.vms.simulate import Occupancy
@@ -71,6 +73,8 @@ def test_best_move_of_each_vm_is_that_of_enumeration(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(40))
 def test_plans_of_heuristics_keep_every_rule(name: str, seed: int) -> None:
     one = small(random.Random(seed))
+    if name == "partition" and obstacle("pop", one):
+        one = replace(one, policy=Policy(max_moves=one.policy.max_moves))
     try:
         moving = HEURISTICS[name](one)
     except NoWayError:
@@ -140,6 +144,14 @@ def test_parts_of_a_partition_keep_to_themselves() -> None:
     for move in moving.moves:
         assert part[one.pm[move.vm]] == part[one.numa_pm[move.numa[0]]]
     assert {int(part[one.pm[move.vm]]) for move in moving.moves} == {0, 1}
+
+
+def test_a_partition_into_one_part_is_the_exact_answer() -> None:
+    one = generate_vms(40, "high", 7)
+    moving = partition(one, lambda: False, 0)
+    exact = cpsched.solve(one, workers=1)
+    assert exact.status == "optimal"
+    assert objective.objective(one, Migrations(tuple(moving.moves))) == exact.objective
 
 
 def test_an_evacuation_beyond_the_limit() -> None:
