@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +11,7 @@ from cpsched.cpsat import run
 from cpsched.errors import StopRequestedError
 from cpsched.incumbent import Incumbent
 from cpsched.result import Status
+from cpsched.staged import StagedSolve
 from cpsched.vms import objective
 from cpsched.vms.check import check
 from cpsched.vms.model import formulate, values_without_hops
@@ -23,8 +22,8 @@ from cpsched.vms.variables import Places
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Sequence
 
-    from cpsched.cpsat import CpSatOutcome
     from cpsched.formulation import Formulation
     from cpsched.protocols import Limits
     from cpsched.vms.instance import VmCluster
@@ -34,9 +33,6 @@ CPSAT, PLAIN = "cpsat", "plain-cpsat"
 
 #: Share of the time for states that any order leads to.
 _EASY_SHARE = 0.3
-
-#: Seconds that a stage gets at least, if there are so many.
-_LEAST_SHARE = 1.0
 
 
 def obstacle(cluster: VmCluster) -> str:
@@ -85,8 +81,7 @@ def solve_by_stages(
 ) -> None:
     """Minimise the stages lexicographically until all is proven or *incumbent* is done.
 
-    Each stage is fixed to its proven value, or held to its best where time ran out, before the
-    next; it may take an equal share of the time left. The incumbent's bound is a number, too: the
+    See ``cpsched.staged``. The incumbent's bound is a number, too: the
     proven stages, the bound of the first that is not, and 0 for those behind it.
 
     The model says which final states keep the rules. If all stages end in one to which no plan
@@ -99,7 +94,7 @@ def solve_by_stages(
         return
     try:
         until = time.perf_counter() + _EASY_SHARE * incumbent.remaining
-        _Solve(cluster, incumbent, workers, seed, easy_until=until).round()
+        _Solve(cluster, incumbent, workers, seed, strict_until=until).round()
         _Solve(cluster, incumbent, workers, seed).rounds()
     except StopRequestedError:
         return
@@ -133,13 +128,14 @@ class _Checked(Incumbent[Migrations]):
         return self.whole.raise_bound(max(0, bound), source)
 
 
-class _Solve:
-    """What is known between the rounds.
+class _Solve(StagedSolve[Migrations]):
+    """Rounds over final states; one to which no plan of as few moves leads is then forbidden.
 
     forbidden: final states that are settled; open: the least number that a plan to one of them may
-    have, None if there is none; easy_until: look, to that moment of the clock, only at states that
-    any order leads to; what that proves is not passed on.
+    have, None if there is none. The stricter model: states that any order leads to.
     """
+
+    source = CPSAT
 
     def __init__(
         self,
@@ -148,107 +144,41 @@ class _Solve:
         workers: int,
         seed: int,
         *,
-        easy_until: float | None = None,
+        strict_until: float | None = None,
     ) -> None:
-        self.easy = easy_until is not None
-        self.deadline = incumbent.deadline if easy_until is None else easy_until
-        self.cluster, self.incumbent = cluster, incumbent
-        self.workers, self.seed = workers, seed
-        self.stages = objective.stages(cluster)
+        least = [0] * len(objective.stages(cluster))
+        super().__init__(incumbent, workers, seed, least, strict_until=strict_until)
+        self.cluster = cluster
         self.forbidden: list[Migrations] = []
         self.open: int | None = None
-        #: Bounds of the stages, each given that those before it have their proven values.
-        self.floor = [0] * len(self.stages)
 
-    @property
-    def remaining(self) -> float:
-        """Seconds left."""
-        return min(self.incumbent.remaining, self.deadline - time.perf_counter())
-
-    @property
-    def over(self) -> bool:
-        """Whether to stop."""
-        return self.incumbent.done or self.remaining <= 0
-
-    def rounds(self) -> None:
-        """Solve until all is proven or time is up."""
-        while not self.over and not self.round():
-            pass
-
-    def round(self) -> bool:
-        """Solve all stages; whether that settles everything, or time is up."""
-        formulation = self._formulation()
-        place = self._start(formulation)
-        proven: list[int] = []
-        all_proven = True
-        for number in range(len(self.stages)):
-            if self.over:
-                return True
-            view = _StageIncumbent(self, number, tuple(proven) if all_proven else None)
-            if place is not None:
-                view.offer(self.values(place)[number], place, CPSAT)
-            view.raise_bound(self.floor[number], CPSAT)
-            if not view.done:
-                outcome = self._run(formulation, number, place, view)
-                if outcome.status is Status.INFEASIBLE and view.solution is None:
-                    return self._nothing_left()
-            if view.objective is None or view.solution is None:
-                return True
-            place, value = view.solution, view.objective
-            if all_proven and view.bound is not None:
-                self.floor[number] = view.bound
-            if view.bound == value:
-                formulation.model.add(formulation.stages[number] == value)
-            else:
-                formulation.model.add(formulation.stages[number] <= value)
-                all_proven = False
-            proven.append(value)
-        return place is None or self._settle(place, all_proven=all_proven)
-
-    def values(self, migrations: Migrations) -> tuple[int, ...]:
+    def values(self, solution: Migrations) -> tuple[int, ...]:
         """Values of the stages as the model counts them."""
-        return values_without_hops(self.cluster, migrations)
+        return values_without_hops(self.cluster, solution)
 
-    def value(self, number: int, migrations: Migrations) -> int:
-        """Value of one stage."""
-        return self.values(migrations)[number]
+    def offer(self, solution: Migrations) -> None:
+        """Offer a state, if it is better than the best and passes the check."""
+        offer(self.cluster, solution, CPSAT, self.incumbent)
 
-    def raise_bound(self, proven: tuple[int, ...], bound: int) -> None:
-        """Take a *bound* on the stage after those that are *proven*."""
-        if self.easy:
-            return
-        digits = (*proven, bound, *[0] * (len(self.stages) - len(proven) - 1))
+    def bounded(self, digits: Sequence[int]) -> None:
+        """Raise the bound, not beyond what is known and what forbidden states may come to."""
         number = objective.number(self.cluster, digits)
-        known = self.incumbent.objective
-        limits = [one for one in (self.open, known) if one is not None]
+        limits = [one for one in (self.open, self.incumbent.objective) if one is not None]
         self.incumbent.raise_bound(min(number, *limits) if limits else number, CPSAT)
 
-    def _run(
-        self,
-        formulation: Formulation[Migrations],
-        number: int,
-        place: Migrations | None,
-        view: _StageIncumbent,
-    ) -> CpSatOutcome:
-        formulation.model.minimize(formulation.stages[number])
-        stage = replace(formulation, objective=partial(self.value, number))
-        if place is not None:
-            stage.hint(place)
-        return run(stage, view, workers=self.workers, seed=self.seed, source=CPSAT)
-
-    def _settle(self, place: Migrations, *, all_proven: bool) -> bool:
-        """After all stages have ended in *place*; whether nothing is left to do."""
-        if self.easy:
+    def settle(self, solution: Migrations, *, all_proven: bool) -> bool:
+        """Look for a plan to the state that the stages have ended in, and forbid it."""
+        if self.strict:
             return True
         cluster = self.cluster
-        number = objective.number(cluster, self.values(place))
+        number = objective.number(cluster, self.values(solution))
         best = self.incumbent.objective
         if all_proven and best is not None and number >= best:
             # No state but those that are forbidden could be better.
-            self.raise_bound(self.values(place)[:-1], self.values(place)[-1])
+            self.bounded(self.values(solution))
             return True
         try:
-            answer = ordered(cluster, place.end(cluster))
+            answer = ordered(cluster, solution.end(cluster))
         except NoPlanError as problem:
             least = None if problem.proven else number
         else:
@@ -258,22 +188,22 @@ class _Solve:
                 return all_proven
         if least is not None:
             self.open = least if self.open is None else min(self.open, least)
-        self.forbidden.append(place)
+        self.forbidden.append(solution)
         # What was proven may be out of reach without that state, but is a bound all the same.
-        self.floor = [self.floor[0], *[0] * (len(self.stages) - 1)]
+        self.floor = [self.floor[0], *self.least[1:]]
         return False
 
-    def _nothing_left(self) -> bool:
-        if self.easy:
+    def nothing_left(self) -> bool:
+        """A plan to a forbidden state, if there is one, is all there is."""
+        if self.strict:
             return True
         if self.open is not None:
-            # A plan to a forbidden state, if there is one, is all there is.
             self.incumbent.raise_bound(self.open, CPSAT)
         else:
             self.incumbent.prove_infeasible(CPSAT)
         return True
 
-    def _start(self, formulation: Formulation[Migrations]) -> Migrations | None:
+    def start(self, formulation: Formulation[Migrations]) -> Migrations | None:
         """The best state that is known and not forbidden."""
         for place in (self.incumbent.solution, Migrations()):
             if place is None or any(self._same(place, one) for one in self.forbidden):
@@ -289,12 +219,13 @@ class _Solve:
     def _same(self, one: Migrations, other: Migrations) -> bool:
         return np.array_equal(one.end(self.cluster), other.end(self.cluster))
 
-    def _formulation(self) -> Formulation[Migrations]:
+    def formulation(self) -> Formulation[Migrations]:
+        """The model without the states that are forbidden."""
         formulation = formulate(
             self.cluster,
             objective="stages",
             bounded=True,
-            easy=self.easy,
+            easy=self.strict,
             stop=lambda: self.incumbent.done,
         )
         model = formulation.model
@@ -303,35 +234,3 @@ class _Solve:
             chosen = np.flatnonzero(formulation.encode(state)[:count]).tolist()
             model.add_bool_or([~model.get_bool_var_from_proto_index(k) for k in chosen])
         return formulation
-
-
-class _StageIncumbent(Incumbent[Migrations]):
-    """Best value and bound of one stage, passed on to the solve as whole numbers.
-
-    proven: values of the stages before, None if one of them is not proven: then a bound on this
-    one says nothing of the whole.
-    """
-
-    def __init__(self, solve: _Solve, number: int, proven: tuple[int, ...] | None) -> None:
-        share = max(_LEAST_SHARE, solve.remaining / (len(solve.stages) - number))
-        super().__init__(max(0.0, min(solve.remaining, share)))
-        self.solve, self.proven = solve, proven
-
-    @property
-    def done(self) -> bool:
-        """Whether the stage or the solve is over."""
-        return self.solve.over or super().done
-
-    def offer(self, objective: int, solution: Migrations, source: str) -> bool:
-        """Take and pass on a state."""
-        offer(self.solve.cluster, solution, source, self.solve.incumbent)
-        return super().offer(objective, solution, source)
-
-    def raise_bound(self, bound: int, source: str) -> bool:
-        """Take and pass on a bound."""
-        if self.proven is not None:
-            self.solve.raise_bound(self.proven, bound)
-        if self.solve.easy and self.objective is not None:
-            # What the stage began with may be no state of that stricter model, and better.
-            bound = min(bound, self.objective)
-        return super().raise_bound(bound, source)
