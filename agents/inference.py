@@ -1,0 +1,67 @@
+"""What a learned policy can do, and the code behind each kind of weights."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cpsched.agents.weights import Checkpoint
+
+#: Class behind each kind of weights; it follows ``LearnedPolicy``.
+_CLASSES = {
+    "score": "cpsched.agents.score:ScorePolicy",
+    "graph": "cpsched.agents.graph_policy:GraphPolicy",
+    "moves": "cpsched.agents.moves:MovePolicy",
+}
+
+
+class LearnedPolicy(Protocol):
+    """Weights bound to the code that rolls them out."""
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> Self:
+        """The policy of *checkpoint*.
+
+        InputError if it does not fit the code: trained on other features, or another network.
+        """
+
+    def roll(
+        self,
+        instance: Any,
+        *,
+        samples: int,
+        seed: int,
+        stop: Callable[[], bool],
+        temperature: float | None = None,
+        threshold: float | None = None,
+    ) -> Iterator[Any]:
+        """Solutions of *instance*, as they are finished.
+
+        The first is the greedy one; *samples* - 1 that are drawn follow. Equal seeds give equal
+        solutions. InputError if the policy cannot handle the instance.
+
+        Parameters
+        ----------
+        instance
+            Of the checkpoint's family.
+        samples
+            How many solutions, at least 1.
+        seed
+            Of what is drawn.
+        stop
+            Looked at every few milliseconds; once it is true, no more solutions come.
+        temperature
+            Of the draws; None: that of the checkpoint.
+        threshold
+            Draw only among decisions whose probability is above this quantile of all; None: among
+            all. Only the two-stage policy knows it; others raise InputError.
+        """
+
+
+def policy_of(checkpoint: Checkpoint) -> LearnedPolicy:
+    """The policy that *checkpoint* holds; InputError if it does not fit."""
+    module, _, name = _CLASSES[checkpoint.kind].partition(":")
+    return cast("type[LearnedPolicy]", getattr(import_module(module), name)).of(checkpoint)
