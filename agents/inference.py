@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import numpy as np
+    import numpy.typing as npt
+
     from cpsched.agents.weights import Checkpoint
 
 #: Class behind each kind of weights; it follows ``LearnedPolicy``.
@@ -35,10 +38,11 @@ class LearnedPolicy(Protocol):
         samples: int,
         seed: int,
         stop: Callable[[], bool],
+        halt: npt.NDArray[np.int64] | None = None,
         temperature: float | None = None,
         threshold: float | None = None,
     ) -> Iterator[Any]:
-        """Solutions of *instance*, as they are finished.
+        """Solutions of *instance*, as they are finished, each better than those before.
 
         The first is the greedy one; *samples* - 1 that are drawn follow. Equal seeds give equal
         solutions. InputError if the policy cannot handle the instance.
@@ -52,7 +56,9 @@ class LearnedPolicy(Protocol):
         seed
             Of what is drawn.
         stop
-            Looked at every few milliseconds; once it is true, no more solutions come.
+            Looked at between steps of a few milliseconds; once it is true, no more come.
+        halt
+            Shape (1,): anything but 0 ends a kernel that is under way.
         temperature
             Of the draws; None: that of the checkpoint.
         threshold

@@ -7,6 +7,7 @@ what they reach). Needs numpy and safetensors only.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -125,17 +126,30 @@ def load(name: str | os.PathLike[str], *, family: str | None = None) -> Checkpoi
         ``UnknownNameError``, with near misses, for a name that is not shipped.
     """
     text = os.fspath(name)
-    path = Path(text)
-    if os.sep not in text and path.suffix != SUFFIX:
-        if text not in shipped():
-            raise UnknownNameError.of("weights", text, shipped())
-        path = _FOLDER / f"{text}{SUFFIX}"
-    checkpoint = _read(path, text)
+    checkpoint = _read(_path(text), text)
     if family is not None and checkpoint.family != family:
         raise InputError(
             f"these weights are for the family {checkpoint.family}, not for {family}", source=text
         )
     return checkpoint
+
+
+def digest(name: str | os.PathLike[str]) -> str:
+    """SHA-256 of the file of weights that ``load`` would read; raises as it does."""
+    text = os.fspath(name)
+    path = _path(text)
+    if not path.is_file():
+        raise InputError("there is no such file of weights", source=text)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _path(text: str) -> Path:
+    path = Path(text)
+    if os.sep in text or path.suffix == SUFFIX:
+        return path
+    if text not in _names():
+        raise UnknownNameError.of("weights", text, _names())
+    return _FOLDER / f"{text}{SUFFIX}"
 
 
 def _read(path: Path, text: str) -> Checkpoint:

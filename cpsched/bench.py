@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from cpsched import families, report, solving
+from cpsched import families, learned, report, solving
 from cpsched.errors import InputError
 from cpsched.protocols import Callback, Limits
 from cpsched.result import Status, versions
@@ -51,6 +51,7 @@ class Run:
     case: Case
     method: str
     limits: Limits
+    inference: learned.Inference | None = None
 
     @property
     def key(self) -> RunKey:
@@ -63,7 +64,16 @@ class Run:
             limits.workers,
             limits.seed,
             tuple(sorted(versions().items())),
+            _policy(self.learned),
         )
+
+    @property
+    def learned(self) -> dict[str, Any] | None:
+        """What is recorded of the policy that a learned method asks."""
+        if not learned.is_learned(self.method):
+            return None
+        family = self.case.instance.family
+        return learned.record(learned.settled(self.method, self.inference, family)[1])
 
 
 def plan(
@@ -73,6 +83,7 @@ def plan(
     *,
     time_limit: float,
     workers: int,
+    inference: learned.Inference | None = None,
 ) -> list[Run]:
     """All runs, methods next to each other per instance, so that they meet equal conditions.
 
@@ -84,7 +95,12 @@ def plan(
         for method in methods:
             solving.check_supported(method, case.instance)
     return [
-        Run(case, method, Limits(time_limit, workers, seed))
+        Run(
+            case,
+            method,
+            Limits(time_limit, workers, seed),
+            inference if learned.is_learned(method) else None,
+        )
         for case in cases
         for seed in seeds
         for method in methods
@@ -208,7 +224,16 @@ def key_of(record: Mapping[str, Any]) -> RunKey:
         record["workers"],
         record["seed"],
         tuple(sorted(record["versions"].items())),
+        # A file of an earlier version knows no policies.
+        _policy(record.get("learned")),
     )
+
+
+def _policy(learned: Mapping[str, Any] | None) -> tuple[Any, ...]:
+    """What makes two policies the same: the weights by content, not by name."""
+    if learned is None:
+        return ()
+    return tuple(learned[key] for key in ("sha256", "samples", "temperature", "threshold"))
 
 
 def execute(
@@ -236,6 +261,7 @@ def execute(
             workers=run.limits.workers,
             seed=run.limits.seed,
             method=run.method,
+            inference=run.inference,
             stop=stop,
             callback=callback,
         )

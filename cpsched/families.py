@@ -81,6 +81,9 @@ class Family(Protocol):
     ) -> threading.Thread:
         """Start *method* on *incumbent*; returns the running thread."""
 
+    def quick_bound(self, instance: Any) -> int | None:
+        """A lower bound that costs next to nothing, if there is one."""
+
     def check(self, instance: Any, solution: Any) -> CheckReport:
         """Solver-free verdict."""
 

@@ -62,6 +62,7 @@ def record(instance: Any, result: Result[Any], *, keep_solution: bool = True) ->
         "wall_time_s": round(result.wall_time, 6),
         "setup_time_s": round(result.setup_time, 6),
         "seed": result.seed,
+        "learned": result.learned,
         "versions": dict(result.versions),
         "trace": [
             {

@@ -7,7 +7,7 @@ import platform
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 SolutionT = TypeVar("SolutionT")
 
@@ -63,7 +63,7 @@ class Result(Generic[SolutionT]):
     bound: best proven lower bound on the objective, kept in every status. wall_time: seconds,
     model building included. setup_time: seconds spent before the clock started on compiling
     kernels (0 unless their cache was cold). reason: why there is no solution, if the method can
-    say it.
+    say it. learned: the policy that was asked, see ``cpsched.learned.record``, None if none was.
     """
 
     instance: str
@@ -78,6 +78,7 @@ class Result(Generic[SolutionT]):
     seed: int
     setup_time: float = 0.0
     reason: str = ""
+    learned: dict[str, Any] | None = None
     versions: dict[str, str] = field(default_factory=lambda: versions())
 
     @property

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from cpsched import families
+from cpsched import families, learned
 from cpsched.errors import CheckError, InputError, MethodError, UnknownNameError
 from cpsched.incumbent import Incumbent
 from cpsched.protocols import Callback, Limits, available_cores
@@ -25,16 +25,17 @@ _CACHED_LOAD = 2.0
 def methods(instance: Instance | None = None) -> list[str]:
     """Names of the methods that can solve *instance*, or of all methods."""
     if instance is None:
-        return list(dict.fromkeys(name for family in families.every() for name in family.METHODS))
+        names = [name for family in families.every() for name in family.METHODS]
+        return list(dict.fromkeys((*names, *learned.METHODS)))
     family = families.of(instance)
-    return [name for name in family.METHODS if not family.obstacle(name, instance)]
+    known = [name for name in family.METHODS if not family.obstacle(name, instance)]
+    return known + [name for name in learned.METHODS if not learned.obstacle(name, instance)]
 
 
 def check_method(method: str) -> None:
     """Raise UnknownNameError, with near misses, if no method has that name."""
-    known = {name for family in families.every() for name in family.METHODS}
-    if method not in known:
-        raise UnknownNameError.of("method", method, known)
+    if method not in methods() and not learned.is_learned(method):
+        raise UnknownNameError.of("method", method, methods())
 
 
 def check_supported(method: str, instance: Instance) -> None:
@@ -44,9 +45,14 @@ def check_supported(method: str, instance: Instance) -> None:
     """
     check_method(method)
     known = methods(instance)
-    if method not in known:
+    if learned.is_learned(method):
+        reason = learned.obstacle(method, instance)
+        supported = not reason
+    else:
         family = families.of(instance)
         reason = family.obstacle(method, instance) if method in family.METHODS else ""
+        supported = method in known
+    if not supported:
         raise MethodError(
             f"method {method} {reason or f'cannot solve {instance.name}'}; "
             f"these can: {', '.join(known)}"
@@ -66,6 +72,9 @@ def prepare(
     Returns the seconds spent compiling, 0 if the cache was warm.
     """
     names = None if methods is None else set(methods)
+    asked = [name for name in names or () if learned.is_learned(name)]
+    if names is not None and any(name.startswith("hybrid") for name in asked):
+        names.add("auto")
     start = time.perf_counter()
     timer = threading.Timer(_CACHED_LOAD, on_compile or (lambda: None))
     timer.daemon = True
@@ -79,6 +88,8 @@ def prepare(
                 family = families.get(name)
                 wanted = [one for one in family.METHODS if names is None or one in names]
                 family.prepare(wanted, None if instances is None else members)
+        if asked:
+            learned.prepare()
     finally:
         timer.cancel()
     return time.perf_counter() - start if compiled_now() else 0.0
@@ -91,6 +102,7 @@ def solve(
     workers: int | None = None,
     seed: int = 0,
     method: str = "auto",
+    inference: learned.Inference | None = None,
     hint: Any = None,
     stop: threading.Event | None = None,
     callback: Callback | None = None,
@@ -109,7 +121,9 @@ def solve(
     seed
         Of every random choice.
     method
-        One of ``methods(instance)``.
+        One of ``methods(instance)``; ``policy:N`` is ``policy`` with N samples.
+    inference
+        How the policy of a learned method is asked.
     hint
         A feasible solution to start from.
     stop
@@ -137,6 +151,7 @@ def solve(
         )
     check_supported(method, instance)
     limits = Limits(time_limit, available_cores() if workers is None else workers, seed)
+    asked = _asked(method, inference, instance)
     setup_time = prepare(methods=[method], instances=[instance])
     incumbent: Incumbent[Any] = Incumbent(limits.time_limit, stop)
     if hint is not None:
@@ -144,7 +159,10 @@ def solve(
         if report.objective is None or not report.ok:
             raise InputError(f"the hint is no solution of {instance.name}: {report.violations[0]}")
         incumbent.offer(report.objective, hint, "hint")
-    thread = families.of(instance).start(instance, limits, method, incumbent)
+    if asked is None:
+        thread = families.of(instance).start(instance, limits, method, incumbent)
+    else:
+        thread = learned.start(instance, limits, *asked, incumbent)
     try:
         _watch(incumbent, thread, callback)
     except KeyboardInterrupt:
@@ -175,7 +193,19 @@ def solve(
         seed=seed,
         setup_time=setup_time,
         reason=incumbent.reason,
+        learned=None if asked is None else learned.record(asked[1]),
     )
+
+
+def _asked(
+    method: str, inference: learned.Inference | None, instance: Instance
+) -> tuple[str, learned.Inference] | None:
+    # Bare name and inference of a learned method, None for another one.
+    if learned.is_learned(method):
+        return learned.settled(method, inference, instance.family)
+    if inference is not None:
+        raise InputError(f"method {method} asks no policy, so samples and weights say nothing")
+    return None
 
 
 def _watch(incumbent: Incumbent[Any], thread: threading.Thread, callback: Callback | None) -> None:

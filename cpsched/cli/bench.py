@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cpsched import families, report
+from cpsched import families, learned, report
 from cpsched.cli.files import OutputFile
+from cpsched.cli.inference import Samples, Temperature, Threshold, Weights, inference
 from cpsched.cli.interrupt import stop_on_signal
 from cpsched.cli.sources import best_known, expand, is_shipped, read_instances
 from cpsched.cli.tables import print_table
@@ -56,6 +57,10 @@ def bench(
         bool, typer.Option("--keep-solutions", help="Keep each schedule in the file.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    samples: Samples = None,
+    weights: Weights = None,
+    temperature: Temperature = None,
+    threshold: Threshold = None,
 ) -> None:
     """Run methods over instances, one JSON line per run, and print a table of means.
 
@@ -65,17 +70,23 @@ def bench(
 
       cpsched bench ta --methods auto,cpsat --seeds 0,1,2 -t 10 -o ta.jsonl
 
+      cpsched bench ta --methods rule:mwkr,policy,policy:128 -o learned.jsonl
+
     The same command again goes on where it stopped: runs that the file holds (same instance,
     method, limits, seed and versions) are not repeated. Ctrl-C keeps the finished runs.
     """
     from cpsched import bench as benchmark
 
+    names = _split(methods, "--methods")
+    # The first learned method, if there is one: then the options mean something.
+    asking = next((name for name in names if learned.is_learned(name)), names[0])
     plan = benchmark.plan(
         _cases(sources, output),
-        _split(methods, "--methods"),
+        names,
         [_seed(text) for text in _split(seeds, "--seeds")],
         time_limit=time_limit,
         workers=available_cores() if workers is None else workers,
+        inference=inference(asking, samples, weights, temperature, threshold),
     )
     OutputFile(output, suffixes=(".jsonl", ".json"), inputs=expand(sources, output))
     with benchmark.RunFile(output) as file:

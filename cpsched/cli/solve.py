@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cpsched import families, report
+from cpsched import families, learned, report
 from cpsched.cli.files import OutputFile, emit
+from cpsched.cli.inference import Samples, Temperature, Threshold, Weights, inference
 from cpsched.cli.interrupt import stop_on_signal
 from cpsched.cli.outcome import Format, explain, print_text, printed, save
 from cpsched.cli.policy import (
@@ -35,6 +36,7 @@ from cpsched.protocols import Limits, available_cores
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from cpsched.learned import Inference
     from cpsched.protocols import Instance
     from cpsched.result import Result
 
@@ -66,8 +68,8 @@ def solve(
         typer.Option(
             "--method",
             "-m",
-            help="Job shops: auto, cpsat, tabu or rule:NAME. Pods: auto, cpsat, columns, search, "
-            "default-scheduler, default-preemption, first-fit-decreasing or best-fit. VMs: auto, "
+            help="Job shops: auto, cpsat, tabu, rule:NAME, policy or hybrid. Pods: auto, cpsat, "
+            "columns, search, default-scheduler, default-preemption, first-fit-decreasing or best-fit. VMs: auto, "
             "columns, cpsat, search, greedy, best-fit-vbpp, pop or plain-cpsat. Machine "
             "reassignment: auto, cpsat or local-search.",
         ),
@@ -129,6 +131,10 @@ def solve(
     fragment: Fragment = None,
     in_flight: InFlight = None,
     inflow: Inflow = None,
+    samples: Samples = None,
+    weights: Weights = None,
+    temperature: Temperature = None,
+    threshold: Threshold = None,
 ) -> None:
     """Find the best schedule or placement within a time limit, and prove what can be proven.
 
@@ -141,6 +147,8 @@ def solve(
       cpsched solve plant/ -t 10 -o results.json            every file of a folder
 
       cpsched solve ta21 --hint results.json -t 60          go on from an earlier result
+
+      cpsched solve ta71 -m policy --samples 128            a learned rule, best of 128
 
       cpsched generate taillard | cpsched solve - -f json   from a pipe, as JSON
 
@@ -171,6 +179,7 @@ def solve(
         sources=sources,
         limits=Limits(time_limit, available_cores() if workers is None else workers, seed),
         method=method,
+        inference=inference(method, samples, weights, temperature, threshold),
         input_format=input_format,
         output=output,
         plot=plot,
@@ -197,6 +206,7 @@ class Task:
     hints: list[Any]
     limits: Limits
     method: str
+    inference: Inference | None
     results: OutputFile | None
     picture: OutputFile | None
     remarks: list[str]
@@ -208,6 +218,7 @@ class Task:
         sources: Sequence[str],
         limits: Limits,
         method: str,
+        inference: Inference | None = None,
         input_format: str | None,
         output: str | None,
         plot: str | None,
@@ -248,6 +259,9 @@ class Task:
                 raise InputError("a CSV holds one family; write JSON", source=output)
         for instance in instances:
             solving.check_supported(method, instance)
+            if inference is not None:
+                # Weights that cannot be read are found before anything is solved.
+                learned.record(learned.settled(method, inference, instance.family)[1])
         hints: list[Any] = [None] * len(instances)
         remarks: list[str] = []
         if hint is not None:
@@ -256,7 +270,7 @@ class Task:
             read = read_hints(hint, instances)
             hints = [solution for solution, _ in read]
             remarks = [line for _, lines in read for line in lines]
-        return cls(instances, hints, limits, method, results, picture, remarks)
+        return cls(instances, hints, limits, method, inference, results, picture, remarks)
 
     def require_format(self, style: Format) -> None:
         """InputError if the answer to an instance cannot be printed in *style*."""
@@ -326,6 +340,7 @@ def _solve_all(task: Task, stop: threading.Event, notes: Console) -> Iterator[re
                 workers=limits.workers,
                 seed=limits.seed,
                 method=task.method,
+                inference=task.inference,
                 hint=hint,
                 stop=stop,
                 callback=line.update,

@@ -64,6 +64,13 @@ def start(
     return portfolio.start(instance, limits, method, incumbent)
 
 
+def quick_bound(instance: JobShop) -> int:
+    """The bound by counting and by single machines or tiers."""
+    from cpsched.jobshop.bounds import lower_bound
+
+    return lower_bound(instance)
+
+
 def csv_rows(instance: JobShop, schedule: Schedule) -> Iterator[tuple[int, int, int, int, int]]:
     """``(job, index, machine, start, end)`` of every operation, job by job in route order."""
     job = instance.job.tolist()

@@ -75,6 +75,7 @@ def _local_search(
     arrays = Arrays(instance)
     incumbent.raise_bound(lower_bound(instance), "bounds")
     population = Population(arrays, incumbent, SearchParams.for_size(instance.num_ops))
+    given = incumbent.solution
     best = None
     for terms, active in STARTS:
         if incumbent.done or (best is not None and incumbent.elapsed > 0.05 * limits.time_limit):
@@ -87,8 +88,8 @@ def _local_search(
             best = makespan
             population.seeds = [order]
             incumbent.offer(makespan, arrays.schedule(order), "dispatching")
-    if incumbent.solution is not None and incumbent.source == "hint":
-        population.seeds.append(arrays.order(incumbent.solution))
+    if given is not None:
+        population.seeds.append(arrays.order(given))
     prover = Prover(instance, incumbent, limits) if prove else None
 
     def between() -> None:

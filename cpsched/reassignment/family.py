@@ -54,6 +54,13 @@ def start(
     return portfolio.start(instance, limits, method, incumbent)
 
 
+def quick_bound(instance: Reassignment) -> int:
+    """What counting says."""
+    from cpsched.reassignment.cost import lower_bound
+
+    return lower_bound(instance)
+
+
 def csv_rows(
     instance: Reassignment, assignment: Assignment
 ) -> Iterator[tuple[int, int, int, int]]:

@@ -68,6 +68,13 @@ def start(
     return running.start(instance, limits, method, incumbent)
 
 
+def quick_bound(instance: VmCluster) -> int:
+    """What counting says."""
+    from cpsched.vms.bounds import simple_bound
+
+    return simple_bound(instance)
+
+
 def shape(instance: VmCluster) -> str:
     """The size in words."""
     return (

@@ -1,0 +1,133 @@
+"""Methods that ask a learned policy: what they are called, and with what weights they work.
+
+The policies themselves are in ``cpsched.agents``, which loads when one is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from cpsched.errors import InputError
+
+if TYPE_CHECKING:
+    import threading
+
+    from cpsched.incumbent import Incumbent
+    from cpsched.protocols import Instance, Limits
+
+#: Method by name, with one line on what it does. ``NAME:N`` is one with N samples.
+METHODS = {
+    "policy": "a learned policy: its greedy solution and, with samples, others that are drawn",
+    "hybrid": "the policy's best solution, then auto from there",
+}
+
+#: Weights of each family that has some, unless others are named.
+DEFAULT_WEIGHTS = {"jobshop": "jobshop-score"}
+
+MAX_SAMPLES = 1_000_000
+_SPELLING = re.compile(r"(policy|hybrid)(?::([0-9]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """How a learned policy is asked.
+
+    Parameters
+    ----------
+    samples
+        Solutions in all: the greedy one and others that are drawn. None: 1, for ``hybrid`` 32.
+    weights
+        Name of shipped weights, or a file; None: ``DEFAULT_WEIGHTS`` of the family.
+    temperature
+        Of the draws, above 0: the larger, the more even. None: what the weights say.
+    threshold
+        Draw only among decisions whose probability is above this quantile, in [0, 1).
+
+    Raises InputError for a value out of range.
+    """
+
+    samples: int | None = None
+    weights: str | None = None
+    temperature: float | None = None
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.samples is not None and not 1 <= self.samples <= MAX_SAMPLES:
+            raise InputError(f"samples must be in 1..{MAX_SAMPLES}, not {self.samples}")
+        if self.temperature is not None and not 0 < self.temperature <= 1000:
+            raise InputError(f"temperature must be in (0, 1000], not {self.temperature}")
+        if self.threshold is not None and not 0 <= self.threshold < 1:
+            raise InputError(f"threshold must be in [0, 1), not {self.threshold}")
+
+
+def is_learned(method: str) -> bool:
+    """Whether *method* asks a policy."""
+    return _SPELLING.fullmatch(method) is not None
+
+
+def settled(method: str, inference: Inference | None, family: str) -> tuple[str, Inference]:
+    """The bare name of a learned *method*, and what is asked with nothing left open.
+
+    Raises InputError if method and *inference* name different numbers of samples, or the family
+    has no weights.
+    """
+    found = _SPELLING.fullmatch(method)
+    if found is None:
+        raise ValueError(f"{method} is no learned method")
+    name, number = found.group(1), found.group(2)
+    asked = inference or Inference()
+    if number is not None:
+        if asked.samples not in (None, int(number)):
+            raise InputError(f"method {method} and {asked.samples} samples contradict each other")
+        asked = replace(asked, samples=int(number))
+    if asked.samples is None:
+        asked = replace(asked, samples=1 if name == "policy" else 32)
+    if asked.weights is None:
+        if family not in DEFAULT_WEIGHTS:
+            raise InputError(f"no weights are shipped for {family}: name a file of weights")
+        asked = replace(asked, weights=DEFAULT_WEIGHTS[family])
+    return name, asked
+
+
+def obstacle(method: str, instance: Instance) -> str:
+    """What keeps a learned *method* from solving *instance*; empty if nothing is known to."""
+    del method
+    if instance.family not in DEFAULT_WEIGHTS:
+        return f"has no weights for {instance.name}, of the family {instance.family}"
+    return ""
+
+
+def prepare() -> None:
+    """Import what policies run on."""
+    import_module("cpsched.agents.methods")
+
+
+def start(
+    instance: Instance,
+    limits: Limits,
+    method: str,
+    inference: Inference,
+    incumbent: Incumbent[Any],
+) -> threading.Thread:
+    """Start bare *method* on *incumbent*; returns the running thread."""
+    methods = import_module("cpsched.agents.methods")
+    return incumbent.run(partial(methods.run, instance, limits, method, inference, incumbent))
+
+
+def record(inference: Inference) -> dict[str, Any]:
+    """What a result says of the policy: weights and their SHA-256, samples, temperature.
+
+    InputError if the weights cannot be read.
+    """
+    weights = import_module("cpsched.agents.weights")
+    return {
+        "weights": inference.weights,
+        "sha256": weights.digest(inference.weights),
+        "samples": inference.samples,
+        "temperature": inference.temperature,
+        "threshold": inference.threshold,
+    }
