@@ -34,8 +34,9 @@ def methods(instance: Instance | None = None) -> list[str]:
 
 def check_method(method: str) -> None:
     """Raise UnknownNameError, with near misses, if no method has that name."""
-    if method not in methods() and not learned.is_learned(method):
-        raise UnknownNameError.of("method", method, methods())
+    known = {name for family in families.every() for name in family.METHODS} | {*learned.METHODS}
+    if method not in known and not learned.is_learned(method):
+        raise UnknownNameError.of("method", method, known)
 
 
 def check_supported(method: str, instance: Instance) -> None:

@@ -34,6 +34,7 @@ KEYS = [
     "wall_time_s",
     "setup_time_s",
     "seed",
+    "learned",
     "versions",
     "trace",
     "solution",
