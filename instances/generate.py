@@ -115,6 +115,42 @@ def uniform(
     return _permutation(name, machine, duration)
 
 
+def two_sets(
+    num_jobs: int,
+    num_machines: int,
+    seed: int,
+    low: int = 1,
+    high: int = 200,
+    name: str | None = None,
+) -> JobShop:
+    """Job shop whose jobs visit the first half of the machines before the second half.
+
+    The law of half of the instances of E. Demirkol, S. Mehta and R. Uzsoy, Benchmarks for shop
+    scheduling problems, European Journal of Operational Research 109 (1998) 137-141, dmu41 to
+    dmu80: durations U[low, high]; in each half of the machines every job has an independent
+    uniform permutation. Equal arguments give equal instances with the same version of NumPy.
+
+    Parameters
+    ----------
+    num_jobs, num_machines
+        Size, at least 1 each; of an odd number of machines the second half has one more.
+    seed
+        Of NumPy's default generator, at least 0.
+    low, high
+        Range of the durations, both included.
+    name
+        By default made of size, range and seed.
+    """
+    if name is None:
+        name = f"two-sets-{num_jobs}x{num_machines}-{low}-{high}-{seed}"
+    plain = uniform(num_jobs, num_machines, seed, low, high, name)
+    machine = plain.machine.reshape(num_jobs, num_machines).astype(np.int64)
+    # Stable: within a half the order of the uniform permutation is kept, which is uniform, too.
+    second = machine >= num_machines // 2
+    machine = np.take_along_axis(machine, np.argsort(second, axis=1, kind="stable"), axis=1)
+    return _permutation(name, machine, plain.duration.astype(np.int64))
+
+
 def _permutation(name: str, machine: np.ndarray, duration: np.ndarray) -> JobShop:
     num_jobs, num_machines = machine.shape
     lengths = np.full(num_jobs, num_machines, dtype=np.int64)
