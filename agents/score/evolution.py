@@ -156,9 +156,11 @@ def initial(shape: ScoreShape, rng: np.random.Generator) -> Floats:
 
 def _rate(run: Run, table: Evolution) -> float:
     limits = run.config.run
-    done = run.seconds / limits.time_limit
+    # By the number of updates if it is given: equal seeds are then equal runs.
     if limits.updates is not None:
-        done = max(done, run.update / limits.updates)
+        done = run.update / limits.updates
+    else:
+        done = run.seconds / limits.time_limit
     return table.rate * (1 - (1 - table.final) * min(1.0, done))
 
 
