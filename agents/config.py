@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 #: Module of each algorithm, by family. It has ``TABLES``, the dataclass of each further table of
 #: the configuration, and ``train(run)``.
 ALGORITHMS = {
-    ("jobshop", "evolution"): "cpsched.agents.score.evolution",
+    ("jobshop", "evolution"): "cpsched.agents.score.train_jobshop",
+    ("vms", "evolution"): "cpsched.agents.score.train_vms",
 }
 
 DEVICES = ("auto", "cpu", "cuda")

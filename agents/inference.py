@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
+from cpsched.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -13,11 +15,10 @@ if TYPE_CHECKING:
 
     from cpsched.agents.weights import Checkpoint
 
-#: Class behind each kind of weights; it follows ``LearnedPolicy``.
+#: Class behind each kind of weights and family; it follows ``LearnedPolicy``.
 _CLASSES = {
-    "score": "cpsched.agents.score:ScorePolicy",
-    "graph": "cpsched.agents.graph_policy:GraphPolicy",
-    "moves": "cpsched.agents.moves:MovePolicy",
+    ("score", "jobshop"): "cpsched.agents.score.jobshop:ShopScore",
+    ("score", "vms"): "cpsched.agents.score.vms:VmScore",
 }
 
 
@@ -69,5 +70,9 @@ class LearnedPolicy(Protocol):
 
 def policy_of(checkpoint: Checkpoint) -> LearnedPolicy:
     """The policy that *checkpoint* holds; InputError if it does not fit."""
-    module, _, name = _CLASSES[checkpoint.kind].partition(":")
+    key = checkpoint.kind, checkpoint.family
+    if key not in _CLASSES:
+        known = ", ".join(f"{kind} for {family}" for kind, family in _CLASSES)
+        raise InputError(f"no policy is known for weights {key[0]} for {key[1]}; known: {known}")
+    module, _, name = _CLASSES[key].partition(":")
     return cast("type[LearnedPolicy]", getattr(import_module(module), name)).of(checkpoint)

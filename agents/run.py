@@ -179,6 +179,12 @@ class Run:
             return 0.0
         return max(0.0, table.time_limit - self.seconds)
 
+    @property
+    def is_last(self) -> bool:
+        """Whether the update that is under way is the last one."""
+        updates = self.config.run.updates
+        return self.left <= 0 or (updates is not None and self.update + 1 >= updates)
+
     def resumed(self) -> State | None:
         """What the run goes on from, None at its beginning."""
         return self._state

@@ -26,7 +26,7 @@ METHODS = {
 }
 
 #: Weights of each family that has some, unless others are named.
-DEFAULT_WEIGHTS = {"jobshop": "jobshop-score"}
+DEFAULT_WEIGHTS = {"jobshop": "jobshop-score", "vms": "vms-score"}
 
 MAX_SAMPLES = 1_000_000
 _SPELLING = re.compile(r"(policy|hybrid)(?::([0-9]+))?")

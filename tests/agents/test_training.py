@@ -114,7 +114,7 @@ def test_training_improves_and_equal_seeds_are_equal(tmp_path: Path) -> None:
         assert best == tmp_path / name / BEST
     one, other = lines(tmp_path / "one"), lines(tmp_path / "other")
     assert [line["update"] for line in one] == list(range(2, 21, 2))
-    assert [line["fitness"] for line in one] == [line["fitness"] for line in other]
+    assert [line["cost"] for line in one] == [line["cost"] for line in other]
     assert min(line["gap"] for line in one[1:]) < one[0]["gap"]
     card = load(tmp_path / "one" / BEST, family="jobshop").card
     assert card["seeds"] == [3]
@@ -131,7 +131,7 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
         train(path, tmp_path / "parts", changes={"run.updates": updates, **steady})
     whole, parts = lines(tmp_path / "whole"), lines(tmp_path / "parts")
     assert [line["update"] for line in parts] == [2, 4, 6, 8]
-    assert [line["fitness"] for line in whole] == [line["fitness"] for line in parts]
+    assert [line["cost"] for line in whole] == [line["cost"] for line in parts]
     with np.load(tmp_path / "whole" / LAST) as one, np.load(tmp_path / "parts" / LAST) as other:
         assert np.array_equal(one["weights"], other["weights"])
 

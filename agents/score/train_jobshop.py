@@ -1,0 +1,178 @@
+"""Train the score of job shops: on random shops, never on those of a benchmark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cpsched.agents.config import require
+from cpsched.agents.score.evolution import VALIDATION, Evolution, Problem, Validation, evolve
+from cpsched.agents.score.jobshop import config_of, tensors_of
+from cpsched.agents.weights import Checkpoint
+from cpsched.instances.generate import two_sets, uniform
+from cpsched.jobshop import score
+from cpsched.jobshop.bounds import lower_bound
+from cpsched.jobshop.score import Shop, dispatch, shapes
+from cpsched.solving import solve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cpsched.agents.config import Config
+    from cpsched.agents.run import Run
+    from cpsched.agents.score.flat import Vector
+    from cpsched.jobshop.instance import JobShop
+
+SIZES = (
+    (10, 10),
+    (15, 10),
+    (15, 15),
+    (20, 10),
+    (20, 15),
+    (20, 20),
+    (30, 10),
+    (30, 15),
+    (30, 20),
+)
+
+
+@dataclass(frozen=True)
+class ShopData:
+    """The table ``[data]``: random job shops.
+
+    sizes: pairs of jobs and machines, each as often; two_sets: share of shops after the law of
+    Demirkol, Mehta and Uzsoy (1998) in which jobs visit one half of the machines first, durations
+    U[1, 200]; the others have uniform routes and durations U[1, 99]. large: how often a size of
+    more than 450 operations is drawn, beside others: they take most of the time.
+    """
+
+    sizes: tuple[tuple[int, int], ...] = SIZES
+    two_sets: float = 0.3
+    large: float = 0.5
+
+    def __post_init__(self) -> None:
+        require(len(self.sizes) > 0, "sizes must hold a pair", self.sizes)
+        for jobs, machines in self.sizes:
+            require(2 <= jobs <= 1000, "jobs in sizes must be in 2..1000", jobs)
+            require(2 <= machines <= 1000, "machines in sizes must be in 2..1000", machines)
+        require(0 <= self.two_sets <= 1, "two_sets must be in [0, 1]", self.two_sets)
+        require(0 < self.large <= 1, "large must be in (0, 1]", self.large)
+
+    def draw(self, rng: np.random.Generator, count: int) -> list[JobShop]:
+        """*count* shops to train on."""
+        weight = np.array([self.large if a * b > 450 else 1.0 for a, b in self.sizes])
+        sizes = rng.choice(len(self.sizes), count, p=weight / weight.sum())
+        return [
+            self._make(self.sizes[size], int(rng.integers(VALIDATION)), rng.random())
+            for size in sizes
+        ]
+
+    def held_out(self, count: int) -> list[JobShop]:
+        """*count* shops to validate on: always the same, the two laws in turn."""
+        return [
+            self._make(
+                self.sizes[k % len(self.sizes)],
+                VALIDATION + k,
+                k / max(1, count) if self.two_sets > 0 else 1.0,
+            )
+            for k in range(count)
+        ]
+
+    def _make(self, size: tuple[int, int], seed: int, chance: float) -> JobShop:
+        law: Callable[..., JobShop] = partial(uniform, high=99)
+        return (two_sets if chance < self.two_sets else law)(*size, seed)
+
+
+@dataclass(frozen=True)
+class Network:
+    """The table ``[network]``: widths of the two layers, and the temperature of draws."""
+
+    width: int = 24
+    depth: int = 12
+    temperature: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name in ("width", "depth"):
+            value = getattr(self, name)
+            require(1 <= value <= 512, f"{name} must be in 1..512", value)
+        require(self.temperature > 0, "temperature must be above 0", self.temperature)
+
+
+TABLES = {"data": ShopData, "network": Network, "train": Evolution, "validation": Validation}
+
+Batch = tuple[list[Shop], "Vector"]
+
+
+class ShopProblem(Problem[Batch]):
+    """Makespans of greedy dispatching, in parts of the lower bound; gaps to tabu search."""
+
+    family = "jobshop"
+
+    def __init__(self, config: Config) -> None:
+        self.data: ShopData = config["data"]
+        self.network: Network = config["network"]
+        self.exam: Validation = config["validation"]
+        self.shapes = shapes(self.network.width, self.network.depth)
+        self.held_out = self.data.held_out(self.exam.instances)
+        self.shops = [Shop(one) for one in self.held_out]
+
+    def _of(self, weights: Vector) -> score.Network:
+        return score.Network(weights, self.network.width, self.network.depth)
+
+    def draw(self, rng: np.random.Generator, count: int) -> Batch:
+        """Shops and their lower bounds."""
+        shops = [Shop(one) for one in self.data.draw(rng, count)]
+        return shops, np.array([lower_bound(one.instance) for one in shops], np.float64)
+
+    def cost(self, batch: Batch, weights: Vector) -> float:
+        """Mean makespan in parts of the lower bound."""
+        shops, least = batch
+        network = self._of(weights)
+        makespan = np.array([dispatch(shop, network)[0] for shop in shops])
+        return float((makespan / least).mean())
+
+    def references(self) -> list[float]:
+        """Makespans of tabu search."""
+        limit = self.exam.seconds
+        found = [solve(shop, method="tabu", time_limit=limit, workers=1) for shop in self.held_out]
+        return [float(one.objective or 0) for one in found]
+
+    def gaps(self, weights: Vector, references: list[float]) -> tuple[float, float]:
+        """Of one greedy schedule, and of the best of one greedy and drawn ones."""
+        network, heat = self._of(weights), self.network.temperature
+        rng = np.array([88172645463325252], np.uint64)
+        made = np.array(
+            [
+                [
+                    dispatch(shop, network, temperature=heat if k else 0.0, rng=rng)[0]
+                    for k in range(self.exam.samples)
+                ]
+                for shop in self.shops
+            ]
+        )
+        parts = 100 * (made / np.array(references)[:, None] - 1)
+        return float(parts[:, 0].mean()), float(parts.min(axis=1).mean())
+
+    def checkpoint(self, run: Run, weights: Vector, gaps: tuple[float, float]) -> Checkpoint:
+        """The weights with their card."""
+        network = self._of(weights)
+        card = run.card(
+            title="a small network over conflict sets",
+            data="random job shops, seeds below 1,000,000; validation from there on",
+            results={
+                "gap to tabu search on the validation shops, %": {
+                    "greedy": round(gaps[0], 3),
+                    f"best of {self.exam.samples}": round(gaps[1], 3),
+                }
+            },
+        )
+        config = config_of(network, self.network.temperature)
+        return Checkpoint("score", "jobshop", config, tensors_of(network), card)
+
+
+def train(run: Run) -> None:
+    """Train a score of job shops."""
+    evolve(run, ShopProblem(run.config))
