@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 #: the configuration, and ``train(run)``.
 ALGORITHMS = {
     ("jobshop", "evolution"): "cpsched.agents.score.train_jobshop",
+    ("jobshop", "self-labelling"): "cpsched.agents.self_labelling",
     ("vms", "evolution"): "cpsched.agents.score.train_vms",
 }
 

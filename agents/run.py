@@ -180,6 +180,14 @@ class Run:
         return max(0.0, table.time_limit - self.seconds)
 
     @property
+    def done(self) -> float:
+        """Share of the training that is over, by updates if their number is given."""
+        limits = self.config.run
+        if limits.updates is not None:
+            return min(1.0, self.update / limits.updates)
+        return min(1.0, self.seconds / limits.time_limit)
+
+    @property
     def is_last(self) -> bool:
         """Whether the update that is under way is the last one."""
         updates = self.config.run.updates

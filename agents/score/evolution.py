@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from cpsched.agents.score.flat import Shapes, Vector
     from cpsched.agents.weights import Checkpoint
 
-#: Seeds of instances: of training below, of validation from here on, of reports from twice that.
-VALIDATION = 1_000_000
-
 BatchT = TypeVar("BatchT")
 
 
@@ -173,10 +170,4 @@ def _begin(run: Run, problem: Problem[Any], table: Evolution) -> tuple[Vector, _
 
 
 def _rate(run: Run, table: Evolution) -> float:
-    limits = run.config.run
-    # By the number of updates if it is given: equal seeds are then equal runs.
-    if limits.updates is not None:
-        done = run.update / limits.updates
-    else:
-        done = run.seconds / limits.time_limit
-    return table.rate * (1 - (1 - table.final) * min(1.0, done))
+    return table.rate * (1 - (1 - table.final) * run.done)

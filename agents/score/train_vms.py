@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cpsched.agents.config import require
-from cpsched.agents.score.evolution import VALIDATION, Evolution, Problem, Validation, evolve
+from cpsched.agents.data import VALIDATION
+from cpsched.agents.score.evolution import Evolution, Problem, Validation, evolve
 from cpsched.agents.score.vms import config_of, tensors_of
 from cpsched.agents.weights import Checkpoint
 from cpsched.instances.generate_vms import WORKLOADS, generate_vms
