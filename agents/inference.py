@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: Class behind each kind of weights and family; it follows ``LearnedPolicy``.
 _CLASSES = {
     ("score", "jobshop"): "cpsched.agents.score.jobshop:ShopScore",
+    ("graph", "jobshop"): "cpsched.agents.graph_policy:GraphPolicy",
+    ("graph", "pods"): "cpsched.agents.graph_policy:GraphPolicy",
     ("score", "vms"): "cpsched.agents.score.vms:VmScore",
 }
 
@@ -75,4 +77,12 @@ def policy_of(checkpoint: Checkpoint) -> LearnedPolicy:
         known = ", ".join(f"{kind} for {family}" for kind, family in _CLASSES)
         raise InputError(f"no policy is known for weights {key[0]} for {key[1]}; known: {known}")
     module, _, name = _CLASSES[key].partition(":")
-    return cast("type[LearnedPolicy]", getattr(import_module(module), name)).of(checkpoint)
+    try:
+        found = import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("cpsched"):
+            raise
+        raise InputError(
+            f"weights of the kind {key[0]} need {error.name}: pip install cpsched[rl]"
+        ) from error
+    return cast("type[LearnedPolicy]", getattr(found, name)).of(checkpoint)
