@@ -7,12 +7,15 @@ it depends on; a run that the file already holds is not repeated.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import fcntl
 import hashlib
 import json
 import os
+import platform
 from collections import defaultdict
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Self
@@ -21,7 +24,7 @@ import numpy as np
 
 from cpsched import families, report, solving
 from cpsched.errors import InputError
-from cpsched.protocols import Callback, Limits
+from cpsched.protocols import Callback, Limits, available_cores
 from cpsched.result import Status, versions
 
 if TYPE_CHECKING:
@@ -129,7 +132,7 @@ class RunFile:
             self._file.seek(0)
             data = self._file.readall()
             self._size = data.rfind(b"\n") + 1
-            self.records = self._parse(data[: self._size])
+            self.records = _parse(data[: self._size], self._name)
             if len(data) > self._size and not self.records:
                 raise InputError("not a line of a benchmark run", source=self._name, line=1)
         except OSError as error:
@@ -164,19 +167,6 @@ class RunFile:
         reason = (error.strerror or str(error)).lower()
         return InputError(f"cannot be written: {reason}", source=self._name)
 
-    def _parse(self, data: bytes) -> list[Record]:
-        records = []
-        for number, line in enumerate(data.splitlines(), start=1):
-            try:
-                record = json.loads(line)
-                key_of(record)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise InputError(
-                    "not a line of a benchmark run", source=self._name, line=number
-                ) from error
-            records.append(record)
-        return records
-
     def get(self, run: Run) -> Record | None:
         """The record of *run*, if the file holds it."""
         return self._known.get(run.key)
@@ -199,6 +189,35 @@ class RunFile:
         self._known[key_of(record)] = record
 
 
+def read_runs(path: str | os.PathLike[str]) -> list[Record]:
+    """The runs in a file, in its order; it may be one that a benchmark is writing.
+
+    Raises InputError if it cannot be read, holds none, or holds a line that is not a run.
+    """
+    name = os.fspath(path)
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"cannot be read: {reason}", source=name) from error
+    records = _parse(data[: data.rfind(b"\n") + 1], name)
+    if not records:
+        raise InputError("holds no benchmark run", source=name)
+    return records
+
+
+def _parse(data: bytes, name: str) -> list[Record]:
+    records = []
+    for number, line in enumerate(data.splitlines(), start=1):
+        try:
+            record = json.loads(line)
+            key_of(record)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError("not a line of a benchmark run", source=name, line=number) from error
+        records.append(record)
+    return records
+
+
 def key_of(record: Mapping[str, Any]) -> RunKey:
     """The key of the run that *record* describes; KeyError or TypeError if it is none."""
     return (
@@ -216,12 +235,14 @@ def execute(
     file: RunFile | None = None,
     *,
     keep_solutions: bool = False,
+    conditions: Mapping[str, Any] | None = None,
     stop: threading.Event | None = None,
     callback: Callback | None = None,
 ) -> Iterator[tuple[Run, Record, bool]]:
     """Do the runs that *file* does not hold; yield (run, record, whether it is new).
 
-    Ends early once *stop* is set; the run it cuts short is not recorded.
+    conditions: see ``measure``. Ends early once *stop* is set; the run that this cuts short is
+    not recorded.
     """
     for run in runs:
         known = file.get(run) if file is not None else None
@@ -230,21 +251,53 @@ def execute(
             continue
         if stop is not None and stop.is_set():
             return
-        result = solving.solve(
-            run.case.instance,
-            time_limit=run.limits.time_limit,
-            workers=run.limits.workers,
-            seed=run.limits.seed,
-            method=run.method,
-            stop=stop,
-            callback=callback,
+        record = measure(
+            run, keep_solutions=keep_solutions, conditions=conditions, stop=stop, callback=callback
         )
         if stop is not None and stop.is_set():
             return
-        record = run_record(run, result, keep_solutions=keep_solutions)
         if file is not None:
             file.append(record)
         yield run, record, True
+
+
+def measure(
+    run: Run,
+    *,
+    keep_solutions: bool = False,
+    conditions: Mapping[str, Any] | None = None,
+    stop: threading.Event | None = None,
+    callback: Callback | None = None,
+) -> Record:
+    """Do *run* in this process; its record.
+
+    conditions: what else was the case, such as the command, for the record's key of that name;
+    the machine and the start of the run are added here, where it is made.
+    """
+    started = datetime.datetime.now(datetime.UTC)
+    result = solving.solve(
+        run.case.instance,
+        time_limit=run.limits.time_limit,
+        workers=run.limits.workers,
+        seed=run.limits.seed,
+        method=run.method,
+        stop=stop,
+        callback=callback,
+    )
+    record = run_record(run, result, keep_solutions=keep_solutions)
+    now = {"started": f"{started:%Y-%m-%dT%H:%M:%SZ}", "machine": machine()}
+    return {**record, "conditions": {**now, **(conditions or {})}}
+
+
+@cache
+def machine() -> str:
+    """CPU, cores, memory and operating system of this machine, in one line."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    cpu = next(models, platform.processor() or platform.machine())
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    return f"{cpu}, {available_cores()} cores, {memory:.0f} GiB, {platform.system()}"
 
 
 def run_record(run: Run, result: Any, *, keep_solutions: bool) -> Record:
@@ -255,6 +308,8 @@ def run_record(run: Run, result: Any, *, keep_solutions: bool) -> Record:
     return {
         **report.record(instance, result, keep_solution=keep_solutions),
         "method": run.method,
+        "set": run.case.group,
+        "size": family.size(instance),
         "instance_hash": fingerprint(instance),
         "time_limit_s": run.limits.time_limit,
         "workers": run.limits.workers,
