@@ -28,6 +28,8 @@ TARGET = 0.01
 PAGE = "README.md"
 #: A profile of qualities is shown to at most this far above the best.
 _FAR = 0.5
+#: Up to here its axis is linear, further on logarithmic: good methods differ by little.
+_NEAR = 0.01
 
 
 def write(records: Sequence[Mapping[str, Any]], folder: str, source: str) -> list[Path]:
@@ -179,7 +181,9 @@ def _quality(data: Measured, files: dict[str, bytes]) -> list[str]:
         files,
         f"{data.family}-quality",
         curves,
-        Axis("above the best of the methods", percent=True, low=0.0, high=high),
+        Axis(
+            "above the best of the methods", log=True, linear=_NEAR, percent=True, low=0, high=high
+        ),
         Axis("share of runs", percent=True, low=0.0, high=1.02),
     )
     return _picture(

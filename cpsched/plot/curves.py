@@ -41,11 +41,13 @@ class Curve:
 class Axis:
     """How one direction is shown; percent: values are shares, shown times 100.
 
-    low, high: limits, or None for what the curves need.
+    linear: up to here a logarithmic axis is linear, for values that may be 0; low, high: limits,
+    or None for what the curves need.
     """
 
     label: str
     log: bool = False
+    linear: float = 0.0
     percent: bool = False
     low: float | None = None
     high: float | None = None
@@ -93,16 +95,15 @@ def steps(curves: Sequence[Curve], x: Axis, y: Axis, title: str = "") -> Figure:
 
 
 def _show(axes: Axes, x: Axis, y: Axis) -> None:
-    from matplotlib.ticker import FuncFormatter, PercentFormatter
+    from matplotlib.ticker import FixedLocator, FuncFormatter
 
-    if x.log:
+    if x.log and x.linear:
+        axes.set_xscale("symlog", linthresh=x.linear)
+        axes.xaxis.set_major_locator(FixedLocator(_marks(x.linear)))
+    elif x.log:
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    if y.log:
-        axes.set_yscale("log")
-    for axis, spec in ((axes.xaxis, x), (axes.yaxis, y)):
-        if spec.percent:
-            axis.set_major_formatter(PercentFormatter(xmax=1.0, symbol=" %"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _text(value, x)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _text(value, y)))
     axes.set_xlim(x.low, x.high)
     axes.set_ylim(y.low, y.high)
     axes.set_xlabel(x.label, color=INK)
@@ -112,6 +113,16 @@ def _show(axes: Axes, x: Axis, y: Axis) -> None:
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+
+
+def _marks(linear: float) -> list[float]:
+    """0, the end of the linear part halved, and 1, 2, 5, 10, 20, 50, … times it."""
+    steps = [factor * 10**power * linear for power in range(4) for factor in (1, 2, 5)]
+    return [0.0, linear / 2, *steps]
+
+
+def _text(value: float, axis: Axis) -> str:
+    return f"{100 * value:g} %" if axis.percent else f"{value:g}"
 
 
 def ends(curve: Curve, at: float) -> Curve:
