@@ -64,6 +64,11 @@ class Side:
         return self.ray is None and self.jobs == 1
 
     @property
+    def here(self) -> bool:
+        """Whether the runs are made on this machine, as far as is known."""
+        return self.ray in (None, "local")
+
+    @property
     def conditions(self) -> dict[str, Any]:
         """For the record of each run."""
         where = {} if self.ray is None else {"ray": self.ray}
@@ -94,7 +99,7 @@ def execute(
     progress = _Progress(notes, len(plan))
     reason = ""
     with stop_on_signal() as stop:
-        if side.alone:  # workers load their own
+        if side.here:  # workers load what is compiled then, and need not all compile it
             instances = [run.case.instance for run in plan]
             load_kernels(notes, {run.method for run in plan}, instances)
         runs = _runs(plan, file, side, keep_solutions=keep_solutions, stop=stop)
