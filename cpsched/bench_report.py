@@ -10,8 +10,8 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cpsched import bench_curves, families, plot
-from cpsched.bench_curves import CLOCK, Measured
+from cpsched import bench_curves, bench_measured, families, plot
+from cpsched.bench_curves import CLOCK
 from cpsched.errors import InputError
 from cpsched.plot.curves import Axis, ends, steps
 from cpsched.words import count, percent, some
@@ -19,7 +19,7 @@ from cpsched.words import count, percent, some
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from cpsched.bench_curves import Statistics
+    from cpsched.bench_measured import Measured, Statistics
     from cpsched.plot.curves import Curve
 
 #: Gap to the reference that the profile over times asks for, where gaps say something.
@@ -41,7 +41,7 @@ def write(records: Sequence[Mapping[str, Any]], folder: str, source: str) -> lis
     plot.require_matplotlib()
     files: dict[str, bytes] = {}
     page = [f"# Benchmark: {Path(source).name}", "", *_conditions(records, source)]
-    for data in bench_curves.measured(records):
+    for data in bench_measured.measured(records):
         page += _family(data, files)
     files = {PAGE: ("\n".join(page).rstrip() + "\n").encode(), **files}
     target = Path(folder)
@@ -95,7 +95,7 @@ def _conditions(records: Sequence[Mapping[str, Any]], source: str) -> list[str]:
 def _family(data: Measured, files: dict[str, bytes]) -> list[str]:
     """The page's part on one family; its pictures and tables go into *files*."""
     name = data.family
-    rows = bench_curves.statistics(data)
+    rows = bench_measured.statistics(data)
     files[f"{name}-table.csv"] = _csv(*_table(data, rows, exact=True))
     lines = [f"## {name}", "", *_markdown(*_table(data, rows, exact=False)), ""]
     lines += [_notes(data), "", f"Numbers: [{name}-table.csv]({name}-table.csv)", ""]

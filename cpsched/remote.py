@@ -254,12 +254,14 @@ def check_address(address: str) -> None:
 
 
 @contextlib.contextmanager
-def _session(address: str, cores: int) -> Iterator[Any]:
+def _session(address: str) -> Iterator[Any]:
     """The module ``ray``, connected; what was started or opened here is closed at the end."""
     check_address(address)
     # Ray asks before it reports home; and it warns of a default that is to change for GPUs.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # It would start a task that runs out of memory again and again for ever.
+    os.environ.setdefault("RAY_task_oom_retries", str(_STARTS - 1))
     import ray
 
     if ray.is_initialized():
@@ -268,7 +270,7 @@ def _session(address: str, cores: int) -> Iterator[Any]:
     options: dict[str, Any] = {"address": address}
     if address == LOCAL:
         options |= {
-            "num_cpus": max(available_cores(), cores),
+            "num_cpus": available_cores(),
             "include_dashboard": False,
             "object_store_memory": _STORE,
         }
@@ -323,7 +325,7 @@ def _over_ray(
     stop: threading.Event | None,
     name: Callable[[Any], str],
 ) -> Iterator[tuple[int, Any]]:
-    with _session(address, cores) as ray:
+    with _session(address) as ray:
         call = ray.remote(num_cpus=cores, max_retries=_STARTS - 1)(_call)
         expected = _identity()
         waiting = deque(range(len(tasks)))

@@ -36,7 +36,7 @@ def cluster() -> Iterator[str]:
     here = Path(__file__).resolve().parent
     os.environ["PYTHONPATH"] = os.pathsep.join([str(here), str(here.parent), before])
     try:
-        with remote._session("local", 2):
+        with remote._session("local"):
             yield "local"
     finally:
         os.environ["PYTHONPATH"] = before

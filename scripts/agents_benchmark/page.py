@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from cpsched import families
 from cpsched.bench import fingerprint
 from cpsched.instances import library
+from cpsched.pods.instance import Cluster
+from cpsched.pods.objective import digits
 from cpsched.words import gap_to, percent
 
 if TYPE_CHECKING:
@@ -216,7 +218,36 @@ def _placements(row: Row, done: Sequence[tuple[Run, Record]]) -> list[str]:
         f"stages of the objective compared in order; over it: {row.measure} over that of "
         f"{row.against}, both summed over the instances, less one.",
     ]
+    if family.INSTANCE is Cluster:
+        lines += ["", *_tiers(row, done)]
     return lines
+
+
+def _tiers(row: Row, done: Sequence[tuple[Run, Record]]) -> list[str]:
+    """Mean number of pods without a place in each priority, by number of priorities."""
+    found: dict[tuple[int, str], list[list[int]]] = {}
+    for label, runs in _by_label(row, done).items():
+        for run, record in runs:
+            cluster = run.case.instance
+            count = len(cluster.tiers)
+            values = digits(cluster, record["objective"])[:count]
+            found.setdefault((count, label), []).append(list(values))
+    most = max(count for count, _ in found)
+    heads = [
+        "priorities",
+        "method",
+        *(f"unplaced, {_RANKS[rank]}" for rank in range(most)),
+        "runs",
+    ]
+    lines = [_line(heads), _line(["--:", "---", *["--:"] * (most + 1)])]
+    for (count, label), each in sorted(found.items(), key=lambda one: one[0][0]):
+        means = [f"{fmean(column):.3f}" for column in zip(*each, strict=True)]
+        lines.append(_line([str(count), label, *means, *[""] * (most - count), str(len(each))]))
+    return lines
+
+
+#: Priorities, the most important first; the grid has four at most.
+_RANKS = ("highest", "second", "third", "fourth")
 
 
 def _over(row: Row, runs: Sequence[tuple[Run, Record]], base: dict[_Pair, Record]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cpsched import bench_curves
+from cpsched import bench_curves, bench_measured
 from cpsched.plot.curves import Curve, ends
 
 Trace = list[tuple[float, int]]
@@ -51,8 +51,8 @@ def run(
     }
 
 
-def measured(*runs: dict[str, Any]) -> bench_curves.Measured:
-    (found,) = bench_curves.measured(runs)
+def measured(*runs: dict[str, Any]) -> bench_measured.Measured:
+    (found,) = bench_measured.measured(runs)
     return found
 
 
@@ -139,7 +139,7 @@ def test_reference_is_the_literatures_or_the_best_found() -> None:
     )
     assert data.references == {"hash of a": 100, "hash of b": 50}
     assert data.by_found == {"hash of b"}
-    rows = bench_curves.statistics(data)
+    rows = bench_measured.statistics(data)
     assert [(row.method, row.mean) for row in rows] == [
         ("m", pytest.approx(-0.025)),
         ("n", pytest.approx(0.2)),
@@ -153,7 +153,7 @@ def test_statistics_by_set_and_size_and_over_all() -> None:
         run("m", "c", [(3.0, 150), (5.0, 120)], set="ta", size="15x15"),
         run("m", "d", [], set="ta", size="15x15"),
     )
-    small, large, total = bench_curves.statistics(data)
+    small, large, total = bench_measured.statistics(data)
     assert (small.size, large.size, total.group) == ("15x15", "100x20", "all")
     assert (small.runs, small.found, small.optimal) == (3, 2, 1)
     assert (small.mean, small.median, small.worst) == pytest.approx((0.25, 0.25, 0.3))
@@ -164,7 +164,7 @@ def test_statistics_by_set_and_size_and_over_all() -> None:
 def test_a_repeated_run_replaces_the_earlier_one() -> None:
     data = measured(run("m", trace=[(1.0, 150)]), run("m", trace=[(1.0, 120)]))
     assert data.superseded == 1
-    assert bench_curves.statistics(data)[0].mean == pytest.approx(0.2)
+    assert bench_measured.statistics(data)[0].mean == pytest.approx(0.2)
 
 
 def test_labels_say_what_tells_methods_apart() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import remote_tasks
 
 from cpsched import bench_jobs, solving
 from cpsched.errors import InputError
@@ -205,6 +206,21 @@ def test_an_instance_given_twice_is_solved_once(cli: Callable[..., Any], tmp_pat
     assert result.exit_code == 0
     assert len(lines(output)) == 1
     assert ["ft", "6x6", "rule:mwkr", "2", "2"] in [row[:5] for row in table_of(result)]
+
+
+def test_a_worker_that_dies_twice_ends_with_the_runs_name(
+    cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "runs.jsonl"
+    options = ("--methods", "rule:mwkr", "-w", "1", "-t", "5", "-o", output)
+    cli("bench", "ft06", *options)
+    monkeypatch.setattr(bench_jobs, "measure", remote_tasks.die)
+    result = cli("bench", "ft06", "la01", *options, "-j", "2", "--oversubscribe", "-q")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: la01 rule:mwkr seed 0: its worker died twice (exit")
+    assert result.stderr.endswith("1 of 2 runs are done\n")
+    assert ["ft", "6x6", "rule:mwkr", "1", "1"] in [row[:5] for row in table_of(result)]
+    assert len(lines(output)) == 1
 
 
 def test_jobs_must_fit_the_cores() -> None:
