@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import signal
 import sys
 import time
 from pathlib import Path
@@ -19,9 +18,11 @@ from agents_benchmark.rows import ROWS, Row
 from jobshop_benchmark import machine
 
 from cpsched import bench, solving
+from cpsched.cli.interrupt import stop_on_signal
 from cpsched.errors import InputError
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,9 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             page.write(options.target, list(ROWS.values()), done, DOCS / "data" / PUBLISHED)
             return 0
         return _measure(rows, options, command, data)
-    except KeyboardInterrupt:
-        print("\ninterrupted: finished runs are kept", file=sys.stderr)
-        return 130
     except (InputError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -83,7 +81,8 @@ def _measure(
     # One core: a library that takes all of them would not be comparable.
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    with bench.RunFile(data) as file:
+    # A solve that is interrupted ends with what it has: such a run must not be recorded.
+    with stop_on_signal() as stop, bench.RunFile(data) as file:
         for row in rows:
             able = tuple(one for one in row.methods if one not in lacking.get(row.name, ()))
             runs = row.runs(able) if able else []
@@ -91,18 +90,25 @@ def _measure(
                 chosen = row.cases()[: options.first]
                 runs = [run for run in runs if run.case in chosen]
             solving.prepare(methods=able, instances=[case.instance for case in row.cases()[:1]])
-            _do(row.name, runs, file, conditions)
+            _do(row.name, runs, file, conditions, stop)
             records = list(file.records)
             page.write(options.target, list(ROWS.values()), records, DOCS / "data" / PUBLISHED)
+            if stop.is_set():
+                print("interrupted: finished runs are kept", file=sys.stderr)
+                return 130
     return 0
 
 
 def _do(
-    name: str, runs: Sequence[bench.Run], file: bench.RunFile, conditions: dict[str, object]
+    name: str,
+    runs: Sequence[bench.Run],
+    file: bench.RunFile,
+    conditions: dict[str, object],
+    stop: threading.Event,
 ) -> None:
     start, new = time.monotonic(), 0
     for number, (run, record, is_new) in enumerate(
-        bench.execute(runs, file, conditions=conditions), start=1
+        bench.execute(runs, file, conditions=conditions, stop=stop), start=1
     ):
         if is_new:
             new += 1
@@ -142,5 +148,4 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())
