@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from statistics import fmean, median
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class Measured:
     """The runs of one family, each under the label of its method.
 
-    runs: per label, in order of first appearance; references: per instance (by hash) the
+    runs: per label, in the order of letters and numbers; references: per instance (by hash) the
     objective that gaps are to; by_found: instances whose reference is the best that these runs
     found, because the literature's is not known; superseded: earlier records of runs that are in
     the file again, left out.
@@ -59,7 +60,9 @@ def measured(records: Iterable[Record]) -> list[Measured]:
 def _measured(family: str, found: list[Record]) -> Measured:
     # The latest of each: an earlier one is of other versions.
     last = {_case(record): record for record in found}
-    kept = list(last.values())
+    # Not in the file's order, which of runs side by side is that of their ends: equal runs shall
+    # have equal tables, colours and bands.
+    kept = sorted(last.values(), key=lambda run: [str(part) for part in _case(run)])
     known: dict[str, int] = {}
     best: dict[str, int] = {}
     for run in kept:
@@ -73,11 +76,17 @@ def _measured(family: str, found: list[Record]) -> Measured:
         runs[label].append(run)
     return Measured(
         family,
-        dict(runs),
+        {label: runs[label] for label in sorted(runs, key=_natural)},
         {**best, **known},
         frozenset(best) - frozenset(known),
         len(found) - len(kept),
     )
+
+
+def _natural(label: str) -> list[tuple[float, str]]:
+    """Order of labels: ``policy:8`` before ``policy:128``, 1 s before 10 s."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", label)
+    return [(float(part), "") if part[:1].isdigit() else (-1.0, part) for part in parts]
 
 
 def _case(record: Record) -> tuple[Any, ...]:

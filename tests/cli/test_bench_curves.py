@@ -88,7 +88,7 @@ def test_quality_profile_is_the_share_within_a_factor_of_the_best_found() -> Non
         run("good", "b", [(1.0, 210)], best_known=200),
         run("bad", "b", [], best_known=200),
     )
-    good, bad = bench_curves.quality_profiles(data)
+    bad, good = bench_curves.quality_profiles(data)
     assert at(good, 0.0) == 1.0
     assert at(bad, 0.09) == 0.0
     assert at(bad, 0.1) == 0.5  # 121 is 10 % above 110; the run without a solution never counts
@@ -169,11 +169,22 @@ def test_a_repeated_run_replaces_the_earlier_one() -> None:
 
 def test_labels_say_what_tells_methods_apart() -> None:
     plain = measured(run("policy"), run("cpsat"))
-    assert list(plain.runs) == ["policy", "cpsat"]
+    assert list(plain.runs) == ["cpsat", "policy"]
     varied = measured(run("hybrid", limit=1.0), run("hybrid", limit=10.0))
     assert list(varied.runs) == ["hybrid 1 s", "hybrid 10 s"]
     threads = measured(run("cpsat"), run("cpsat", workers=2))
     assert list(threads.runs) == ["cpsat x1", "cpsat x2"]
+
+
+def test_the_order_of_the_file_says_nothing() -> None:
+    runs = [
+        run(method, instance, [(1.0, 100 + number)])
+        for number, instance in enumerate("abcdef")
+        for method in ("policy:128", "policy:8", "policy")
+    ]
+    one, other = measured(*runs), measured(*runs[::-1])
+    assert list(one.runs) == list(other.runs) == ["policy", "policy:8", "policy:128"]
+    assert one.runs == other.runs
 
 
 def test_band_of_seeds_is_least_to_greatest_of_their_means() -> None:
