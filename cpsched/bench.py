@@ -6,30 +6,44 @@ it depends on; a run that the file already holds is not repeated.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
+import datetime
 import hashlib
-import json
 import os
+import platform
 from collections import defaultdict
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cpsched import families, learned, report, solving
-from cpsched.errors import InputError
-from cpsched.protocols import Callback, Limits
+from cpsched.bench_file import Record, RunFile, RunKey, policy_key, read_runs
+from cpsched.protocols import Callback, Limits, available_cores
 from cpsched.result import Status, versions
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator, Mapping, Sequence
 
-Record = dict[str, Any]
-RunKey = tuple[Any, ...]
+__all__ = [
+    "Case",
+    "Record",
+    "Row",
+    "Run",
+    "RunFile",
+    "RunKey",
+    "execute",
+    "fingerprint",
+    "machine",
+    "measure",
+    "plan",
+    "read_runs",
+    "run_record",
+    "summarise",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +78,7 @@ class Run:
             limits.workers,
             limits.seed,
             tuple(sorted(versions().items())),
-            _policy(self.learned),
+            policy_key(self.learned),
         )
 
     @property
@@ -120,133 +134,19 @@ def fingerprint(instance: Any) -> str:
     return digest.hexdigest()
 
 
-class RunFile:
-    """A file of JSON lines that grows run by run; a context manager, locked against others.
-
-    A last line without its newline, after lines of runs, is what an interrupted write leaves
-    behind: it is dropped and its run repeated.
-
-    Raises
-    ------
-    InputError
-        If a line is not a run (so that no other file is touched), the file cannot be written,
-        or another process has it open.
-    """
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        self._name = os.fspath(path)
-        try:
-            self._file = self.path.open("a+b", buffering=0)
-        except OSError as error:
-            raise self._unwritable(error) from error
-        try:
-            self._lock()
-            self._file.seek(0)
-            data = self._file.readall()
-            self._size = data.rfind(b"\n") + 1
-            self.records = self._parse(data[: self._size])
-            if len(data) > self._size and not self.records:
-                raise InputError("not a line of a benchmark run", source=self._name, line=1)
-        except OSError as error:
-            self.close()
-            raise self._unwritable(error) from error
-        except InputError:
-            self.close()
-            raise
-        self._known = {key_of(record): record for record in self.records}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let others have the file."""
-        self._file.close()
-
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                "another benchmark is writing this file; name another one", source=self._name
-            ) from error
-        except OSError:
-            pass  # some network file systems know no locks
-
-    def _unwritable(self, error: OSError) -> InputError:
-        reason = (error.strerror or str(error)).lower()
-        return InputError(f"cannot be written: {reason}", source=self._name)
-
-    def _parse(self, data: bytes) -> list[Record]:
-        records = []
-        for number, line in enumerate(data.splitlines(), start=1):
-            try:
-                record = json.loads(line)
-                key_of(record)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise InputError(
-                    "not a line of a benchmark run", source=self._name, line=number
-                ) from error
-            records.append(record)
-        return records
-
-    def get(self, run: Run) -> Record | None:
-        """The record of *run*, if the file holds it."""
-        return self._known.get(run.key)
-
-    def append(self, record: Record) -> None:
-        """Add *record* and hand it to the operating system."""
-        line = report.json_line(record).encode()
-        rest = memoryview(line)
-        try:
-            self._file.truncate(self._size)
-            while rest:
-                rest = rest[self._file.write(rest) :]
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                self._file.truncate(self._size)
-            raise self._unwritable(error) from error
-        self._size += len(line)
-        self.records.append(record)
-        self._known[key_of(record)] = record
-
-
-def key_of(record: Mapping[str, Any]) -> RunKey:
-    """The key of the run that *record* describes; KeyError or TypeError if it is none."""
-    return (
-        record["instance_hash"],
-        record["method"],
-        float(record["time_limit_s"]),
-        record["workers"],
-        record["seed"],
-        tuple(sorted(record["versions"].items())),
-        # A file of an earlier version knows no policies.
-        _policy(record.get("learned")),
-    )
-
-
-def _policy(learned: Mapping[str, Any] | None) -> tuple[Any, ...]:
-    """What makes two policies the same: the weights by content, not by name."""
-    if learned is None:
-        return ()
-    return tuple(learned[key] for key in ("sha256", "samples", "temperature", "threshold"))
-
-
 def execute(
     runs: Sequence[Run],
     file: RunFile | None = None,
     *,
     keep_solutions: bool = False,
+    conditions: Mapping[str, Any] | None = None,
     stop: threading.Event | None = None,
     callback: Callback | None = None,
 ) -> Iterator[tuple[Run, Record, bool]]:
     """Do the runs that *file* does not hold; yield (run, record, whether it is new).
 
-    Ends early once *stop* is set; the run it cuts short is not recorded.
+    conditions: see ``measure``. Ends early once *stop* is set; the run that this cuts short is
+    not recorded.
     """
     for run in runs:
         known = file.get(run) if file is not None else None
@@ -255,22 +155,54 @@ def execute(
             continue
         if stop is not None and stop.is_set():
             return
-        result = solving.solve(
-            run.case.instance,
-            time_limit=run.limits.time_limit,
-            workers=run.limits.workers,
-            seed=run.limits.seed,
-            method=run.method,
-            inference=run.inference,
-            stop=stop,
-            callback=callback,
+        record = measure(
+            run, keep_solutions=keep_solutions, conditions=conditions, stop=stop, callback=callback
         )
         if stop is not None and stop.is_set():
             return
-        record = run_record(run, result, keep_solutions=keep_solutions)
         if file is not None:
             file.append(record)
         yield run, record, True
+
+
+def measure(
+    run: Run,
+    *,
+    keep_solutions: bool = False,
+    conditions: Mapping[str, Any] | None = None,
+    stop: threading.Event | None = None,
+    callback: Callback | None = None,
+) -> Record:
+    """Do *run* in this process; its record.
+
+    conditions: what else was the case, such as the command, for the record's key of that name;
+    the machine and the start of the run are added here, where it is made.
+    """
+    started = datetime.datetime.now(datetime.UTC)
+    result = solving.solve(
+        run.case.instance,
+        time_limit=run.limits.time_limit,
+        workers=run.limits.workers,
+        seed=run.limits.seed,
+        method=run.method,
+        inference=run.inference,
+        stop=stop,
+        callback=callback,
+    )
+    record = run_record(run, result, keep_solutions=keep_solutions)
+    now = {"started": f"{started:%Y-%m-%dT%H:%M:%SZ}", "machine": machine()}
+    return {**record, "conditions": {**now, **(conditions or {})}}
+
+
+@cache
+def machine() -> str:
+    """CPU, cores, memory and operating system of this machine, in one line."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    cpu = next(models, platform.processor() or platform.machine())
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    return f"{cpu}, {available_cores()} cores, {memory:.0f} GiB, {platform.system()}"
 
 
 def run_record(run: Run, result: Any, *, keep_solutions: bool) -> Record:
@@ -281,6 +213,8 @@ def run_record(run: Run, result: Any, *, keep_solutions: bool) -> Record:
     return {
         **report.record(instance, result, keep_solution=keep_solutions),
         "method": run.method,
+        "set": run.case.group,
+        "size": family.size(instance),
         "instance_hash": fingerprint(instance),
         "time_limit_s": run.limits.time_limit,
         "workers": run.limits.workers,

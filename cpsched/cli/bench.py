@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cpsched import families, learned, report
+from cpsched.cli.bench_runs import Side, execute
 from cpsched.cli.files import OutputFile
 from cpsched.cli.inference import Samples, Temperature, Threshold, Weights, inference
-from cpsched.cli.interrupt import stop_on_signal
 from cpsched.cli.sources import best_known, expand, is_shipped, read_instances
 from cpsched.cli.tables import print_table
 from cpsched.errors import InputError
-from cpsched.protocols import available_cores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cpsched.bench import Case, Record, Row, Run, RunFile
+    from cpsched.bench import Case, Record, Row
     from cpsched.families import Family
     from cpsched.protocols import Instance
 
@@ -30,14 +30,15 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(
+    context: typer.Context,
     sources: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="SET|NAME|FILE|FOLDER...",
             help="Sets (ft, la, abz, orb, swv, yn, ta, dmu), names, files or folders.",
             show_default=False,
         ),
-    ],
+    ] = None,
     methods: Annotated[
         str, typer.Option(help="Methods, separated by commas.", metavar="METHOD,...")
     ] = "auto",
@@ -48,13 +49,59 @@ def bench(
         str, typer.Option(help="Seeds, separated by commas.", metavar="SEED,...")
     ] = "0",
     workers: Annotated[
-        int | None, typer.Option("--workers", "-w", help="Threads.", show_default="all cores")
+        int | None,
+        typer.Option(
+            "--workers",
+            "-w",
+            help="Threads per run.",
+            show_default="the cores divided by --jobs; 1 with --ray",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            metavar="N",
+            help="Runs side by side, each in a process.",
+            show_default="1; with --ray what it has room for",
+        ),
+    ] = None,
+    oversubscribe: Annotated[
+        bool, typer.Option("--oversubscribe", help="Allow more threads than there are cores.")
+    ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Make the runs on a Ray cluster (auto, HOST:PORT, ray://HOST:PORT), or on a Ray "
+            "that is started on this machine (local).",
+            show_default=False,
+        ),
     ] = None,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE.jsonl", help="Where the runs go.")
     ] = "bench.jsonl",
     keep_solutions: Annotated[
         bool, typer.Option("--keep-solutions", help="Keep each schedule in the file.")
+    ] = False,
+    report_folder: Annotated[
+        str | None,
+        typer.Option(
+            "--report",
+            metavar="FOLDER",
+            help="Write a page with tables, performance profiles and gaps over time, the pictures "
+            "(PNG, SVG) and the numbers (CSV) there.",
+            show_default=False,
+        ),
+    ] = None,
+    only_report: Annotated[
+        bool,
+        typer.Option(
+            "--only-report",
+            help="Run nothing: report on all runs in --output "
+            "[default folder: beside it, NAME-report].",
+        ),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     samples: Samples = None,
@@ -68,7 +115,9 @@ def bench(
 
       cpsched bench ft la --time-limit 5
 
-      cpsched bench ta --methods auto,cpsat --seeds 0,1,2 -t 10 -o ta.jsonl
+      cpsched bench ta --methods auto,cpsat --seeds 0,1,2 -t 10 -o ta.jsonl --report ta-report
+
+      cpsched bench ta --methods auto,cpsat -t 10 --jobs 4 --workers 1
 
       cpsched bench ta --methods rule:mwkr,policy,policy:128 -o learned.jsonl
 
@@ -77,6 +126,17 @@ def bench(
     """
     from cpsched import bench as benchmark
 
+    if only_report:
+        _only_report(context, sources, output, report_folder)
+        return
+    if not sources:
+        raise InputError("Missing argument 'SET|NAME|FILE|FOLDER...': name what to run")
+    if report_folder is not None:
+        from cpsched import plot
+
+        plot.require_matplotlib()
+    side = Side(jobs, ray, oversubscribe=oversubscribe)
+    workers = side.workers(workers)
     names = _split(methods, "--methods")
     # The first learned method, if there is one: then the options mean something.
     asking = next((name for name in names if learned.is_learned(name)), names[0])
@@ -85,15 +145,18 @@ def bench(
         names,
         [_seed(text) for text in _split(seeds, "--seeds")],
         time_limit=time_limit,
-        workers=available_cores() if workers is None else workers,
+        workers=workers,
         inference=inference(asking, samples, weights, temperature, threshold),
     )
+    side.check(workers)
     OutputFile(output, suffixes=(".jsonl", ".json"), inputs=expand(sources, output))
     with benchmark.RunFile(output) as file:
-        done, unsaved = _execute(plan, file, keep_solutions=keep_solutions, quiet=quiet)
+        done, unsaved = execute(plan, file, side, keep_solutions=keep_solutions, quiet=quiet)
     rows = benchmark.summarise(done)
     for family in dict.fromkeys(row.family for row in rows):
         _print_table([row for row in rows if row.family == family], families.get(family))
+    if report_folder is not None and done:
+        _write_report([record for _, record in done], report_folder, output)
     if unsaved:
         print(f"error: {unsaved}; {len(done)} of {len(plan)} runs are done", file=sys.stderr)
         raise typer.Exit(1)
@@ -143,41 +206,37 @@ def _seed(text: str) -> int:
         raise InputError(f"--seeds needs integers, not {text!r}") from error
 
 
-def _execute(
-    plan: Sequence[Run], file: RunFile, *, keep_solutions: bool, quiet: bool
-) -> tuple[list[tuple[Run, Record]], str]:
-    """The runs that are in the file now, and why it took no more of them, if that is so."""
-    from rich.console import Console
-
+def _only_report(
+    context: typer.Context, sources: list[str] | None, output: str, folder: str | None
+) -> None:
     from cpsched import bench as benchmark
-    from cpsched.cli.live import load_kernels
 
-    notes = Console(stderr=True, quiet=quiet, highlight=False)
-    done: list[tuple[Run, Record]] = []
-    with stop_on_signal() as stop:
-        instances = [run.case.instance for run in plan]
-        load_kernels(notes, {run.method for run in plan}, instances)
-        runs = benchmark.execute(plan, file, keep_solutions=keep_solutions, stop=stop)
-        while True:
-            try:
-                run, record, is_new = next(runs)
-            except StopIteration:
-                return done, ""
-            except InputError as error:  # all else was checked: the file cannot be written
-                return done, str(error)
-            done.append((run, record))
-            if is_new:
-                family = families.of(run.case.instance)
-                objective = family.objective_text(run.case.instance, record["objective"])
-                best = report.percent(record["gap_to_best"])
-                gap = f"gap to best {best}, " if family.GAP else ""
-                notes.print(
-                    f"[{len(done)}/{len(plan)}] {record['instance']} {run.method} "
-                    f"seed {run.limits.seed}: {record['status']}, "
-                    f"{family.OBJECTIVE} {objective}, {gap}{record['wall_time_s']:.2f} s",
-                    markup=False,
-                    soft_wrap=True,
-                )
+    with_it = {"output", "report_folder", "only_report", "quiet"}
+    sources_of = {
+        parameter.opts[0]: context.get_parameter_source(parameter.name or "")
+        for parameter in context.command.params
+        if parameter.name not in with_it
+    }
+    given = [
+        option
+        for option, source in sources_of.items()
+        if option.startswith("-") and source is not None and source.name == "COMMANDLINE"
+    ]
+    if sources or given:
+        raise InputError(
+            f"--only-report runs nothing and takes --output and --report alone, not "
+            f"{', '.join([*(sources or []), *given])}"
+        )
+    path = Path(output)
+    target = folder or str(path.with_name(f"{path.stem}-report"))
+    _write_report(benchmark.read_runs(output), target, output)
+
+
+def _write_report(records: Sequence[Record], folder: str, source: str) -> None:
+    from cpsched import bench_report
+
+    page, *others = bench_report.write(records, folder, source)
+    print(f"wrote {page} and {len(others)} files beside it")
 
 
 def _print_table(rows: Sequence[Row], family: Family) -> None:

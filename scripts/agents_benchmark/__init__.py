@@ -1,0 +1,1 @@
+"""The rows of the agents' benchmark, their runs, and the page."""
