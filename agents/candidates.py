@@ -104,23 +104,27 @@ class Candidates:
 class Reader:
     """Reads the candidates of rows whose instances have the *maps*.
 
-    which: shape (rows,), number of each row's map.
+    which: shape (rows,), number of each row's map; least: decisions that there is room for.
     """
 
-    def __init__(self, maps: list[Map], which: Longs) -> None:
+    def __init__(self, maps: list[Map], which: Longs, least: int = 0) -> None:
         self.which = which
-        most = max(len(one.decision) for one in maps)
+        most = max([len(one.decision) for one in maps] + [least])
         self.following = np.full((len(maps), most), -1, np.int64)
         self.inside = np.full((len(maps), most, CONSTRAINTS), -1, np.int64)
         self.weight = np.zeros((len(maps), most, CONSTRAINTS), np.float32)
-        for k, one in enumerate(maps):
-            count = len(one.decision)
-            self.following[k, :count] = one.following
-            self.inside[k, :count] = one.inside
-            self.weight[k, :count] = one.weight
-        self.unit = np.array([one.unit for one in maps], np.float32)
-        self.reach = np.array([one.reach for one in maps], np.float32)
-        self.count = np.array([len(one.decision) for one in maps], np.float32)
+        self.unit, self.reach, self.count = (np.zeros(len(maps), np.float32) for _ in range(3))
+        for number, one in enumerate(maps):
+            self.put(number, one)
+
+    def put(self, number: int, one: Map) -> None:
+        """Have another map in the place of map *number*."""
+        count = len(one.decision)
+        self.following[number] = self.inside[number] = -1
+        self.following[number, :count] = one.following
+        self.inside[number, :count] = one.inside
+        self.weight[number, :count] = one.weight
+        self.unit[number], self.reach[number], self.count[number] = one.unit, one.reach, count
 
     def read(self, decision: Floats, constraint: Floats, mask: npt.NDArray[np.int8]) -> Candidates:
         """Candidates of the rows of a batch.

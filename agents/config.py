@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ALGORITHMS = {
     ("jobshop", "evolution"): "cpsched.agents.score.train_jobshop",
     ("jobshop", "self-labelling"): "cpsched.agents.self_labelling",
+    ("jobshop", "ppo"): "cpsched.agents.ppo",
     ("jobshop", "imitation"): "cpsched.agents.imitation",
     ("vms", "evolution"): "cpsched.agents.score.train_vms",
 }

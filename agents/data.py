@@ -71,6 +71,10 @@ class ShopData:
             for size in np.resize(sizes, count)
         ]
 
+    def patterns(self) -> list[JobShop]:
+        """A shop of each size."""
+        return [self._make(size, 0, 1.0) for size in self.sizes]
+
     def held_out(self, count: int) -> list[JobShop]:
         """*count* shops to validate on: always the same, both laws in their shares."""
         return [

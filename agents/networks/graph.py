@@ -76,6 +76,25 @@ class Memory:
     decision: torch.Tensor
     constraint: torch.Tensor
 
+    @classmethod
+    def joined(cls, parts: Sequence[Memory]) -> Memory:
+        """Memories, each of one instance, as one."""
+        first = np.cumsum([0] + [len(one.own) - 1 for one in parts])
+        second = np.cumsum([0] + [len(one.inside) - 1 for one in parts])
+        device = parts[0].own.device
+
+        def stacked(name: str) -> torch.Tensor:
+            tensors = [getattr(one, name) for one in parts]
+            return torch.cat([one[:-1] for one in tensors] + [tensors[0][-1:]])
+
+        return cls(
+            own=stacked("own"),
+            after=stacked("after"),
+            inside=stacked("inside"),
+            decision=torch.tensor(first[:-1], device=device),
+            constraint=torch.tensor(second[:-1], device=device),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Step:
