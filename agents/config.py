@@ -21,10 +21,18 @@ if TYPE_CHECKING:
 #: the configuration, and ``train(run)``.
 ALGORITHMS = {
     ("jobshop", "evolution"): "cpsched.agents.score.train_jobshop",
-    ("jobshop", "self-labelling"): "cpsched.agents.self_labelling",
-    ("jobshop", "ppo"): "cpsched.agents.ppo",
-    ("jobshop", "imitation"): "cpsched.agents.imitation",
     ("vms", "evolution"): "cpsched.agents.score.train_vms",
+    **{
+        (family, name): f"cpsched.agents.{name.replace('-', '_')}"
+        for family in ("jobshop", "pods")
+        for name in ("imitation", "self-labelling", "ppo")
+    },
+}
+
+#: Class of the table ``[data]`` of families, where the algorithm does not say it.
+_DATA = {
+    "jobshop": "cpsched.agents.data:ShopData",
+    "pods": "cpsched.agents.data:PodData",
 }
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -138,7 +146,10 @@ def parse(
         _change(tables, key, value)
     run = reader.table(tables, "run", RunTable)
     module = import_module(ALGORITHMS[run.family, run.algorithm])
-    kinds: dict[str, type] = module.TABLES
+    kinds: dict[str, type] = dict(module.TABLES)
+    if "data" not in kinds:
+        place, _, name = _DATA[run.family].partition(":")
+        kinds["data"] = getattr(import_module(place), name)
     for name in tables:
         if name not in ("run", *kinds):
             known = ("run", *kinds)

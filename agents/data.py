@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cpsched.agents.config import require
+from cpsched.instances import generate_pods
+from cpsched.instances.formats.scenario import empty_cluster, to_cluster
 from cpsched.instances.generate import two_sets, uniform
+from cpsched.pods import objective
 
 if TYPE_CHECKING:
     from cpsched.jobshop.instance import JobShop
+    from cpsched.jobshop.solution import Schedule
+    from cpsched.pods.instance import Cluster
+    from cpsched.pods.solution import Placement
 
 #: Seeds of instances: of training below, of validation from here on, of reports from twice that.
 VALIDATION = 1_000_000
@@ -71,6 +77,11 @@ class ShopData:
             for size in np.resize(sizes, count)
         ]
 
+    @property
+    def most_candidates(self) -> int:
+        """Most decisions that are legal at a time: one of each job."""
+        return max(jobs for jobs, _ in self.sizes)
+
     def patterns(self) -> list[JobShop]:
         """A shop of each size."""
         return [self._make(size, 0, 1.0) for size in self.sizes]
@@ -82,7 +93,89 @@ class ShopData:
             for k in range(count)
         ]
 
+    def cost(self, instance: JobShop, schedule: Schedule) -> float:
+        """The makespan."""
+        del instance
+        return float(schedule.makespan)
+
     def _make(self, size: tuple[int, int], seed: int, chance: float) -> JobShop:
         if chance < self.two_sets:
             return two_sets(*size, seed)
         return uniform(*size, seed, high=99)
+
+
+@dataclass(frozen=True)
+class PodData:
+    """The table ``[data]``: scenarios of Christensen et al. (2025), see ``generate_pods``.
+
+    nodes, pods_per_node, priorities, usage: what is drawn from, each value as often; bare: share
+    of clusters on which nothing runs yet; the others are as the default scheduler leaves them.
+    """
+
+    nodes: tuple[int, ...] = (4, 8, 16)
+    pods_per_node: tuple[int, ...] = (4, 8)
+    priorities: tuple[int, ...] = (1, 2, 4)
+    usage: tuple[float, ...] = (0.9, 0.95, 1.0, 1.05)
+    bare: float = 0.7
+
+    def __post_init__(self) -> None:
+        for name in ("nodes", "pods_per_node", "priorities", "usage"):
+            values = getattr(self, name)
+            require(len(values) > 0 and min(values) > 0, f"{name} must be above 0", values)
+        require(0 <= self.bare <= 1, "bare must be in [0, 1]", self.bare)
+
+    def draw(
+        self, rng: np.random.Generator, count: int, *, equal: bool = False, done: float = 1.0
+    ) -> list[Cluster]:
+        """*count* clusters to train on; equal: all of one size."""
+        del done
+        sizes = [self._size(rng) for _ in range(1 if equal else count)]
+        return [
+            self._make(sizes[k % len(sizes)], rng, int(rng.integers(VALIDATION)))
+            for k in range(count)
+        ]
+
+    @property
+    def most_candidates(self) -> int:
+        """Most decisions that are legal at a time: a pod's nodes, and none."""
+        return max(self.nodes) + 1
+
+    def patterns(self) -> list[Cluster]:
+        """A cluster of the largest size, for each kind."""
+        rng = np.random.default_rng(0)
+        size = max(self.nodes), max(self.pods_per_node)
+        return [self._make(size, rng, seed) for seed in range(4)]
+
+    def held_out(self, count: int) -> list[Cluster]:
+        """*count* clusters to validate on: always the same."""
+        rng = np.random.default_rng(VALIDATION)
+        return [self._make(self._size(rng), rng, VALIDATION + k) for k in range(count)]
+
+    def cost(self, instance: Cluster, placement: Placement) -> float:
+        """1 and the pods without a place, in parts of all; those of a tier count half as much.
+
+        Half of those of the tier before: a measure for curves, not the objective.
+        """
+        unplaced = [
+            value
+            for stage, value in zip(
+                objective.stages(instance),
+                objective.values(instance, placement.node),
+                strict=True,
+            )
+            if stage.goal is objective.Goal.UNPLACED
+        ]
+        return 1 + sum(value * 0.5**k for k, value in enumerate(unplaced)) / instance.num_pods
+
+    def _size(self, rng: np.random.Generator) -> tuple[int, int]:
+        return int(rng.choice(self.nodes)), int(rng.choice(self.pods_per_node))
+
+    def _make(self, size: tuple[int, int], rng: np.random.Generator, seed: int) -> Cluster:
+        tiers, usage = int(rng.choice(self.priorities)), float(rng.choice(self.usage))
+        scenario = generate_pods.scenario(*size, tiers, usage, seed)
+        made = empty_cluster if rng.random() < self.bare else to_cluster
+        return made(scenario)
+
+
+#: Either: they have the same methods.
+Data = ShopData | PodData

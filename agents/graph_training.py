@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cpsched.agents.candidates import Map
-    from cpsched.agents.data import ShopData
     from cpsched.agents.episodes import Past
     from cpsched.agents.run import Run
 
@@ -55,22 +54,24 @@ class Validation:
 class Exam:
     """Gaps, in per cent, of greedy and of the best of drawn episodes to what a solver finds.
 
-    references: of each validation instance, the objective that the reference solve came to.
+    references: of each validation instance, the cost that the reference solve came to.
     """
 
     def __init__(self, run: Run) -> None:
-        data: ShopData = run.config["data"]
+        self.data: Any = run.config["data"]
         self.table: Validation = run.config["validation"]
-        instances = data.held_out(self.table.instances)
+        instances = self.data.held_out(self.table.instances)
         state = run.resumed()
         if state is None:
             with run.share("validation"):
+                limit = self.table.seconds
                 self.references = [
-                    float(solve(one, time_limit=self.table.seconds, workers=1).objective or 0)
+                    self.data.cost(one, solve(one, time_limit=limit, workers=1).solution)
                     for one in instances
                 ]
         else:
             self.references = state.numbers["references"]
+        self.instances = instances
         self.roots = [root_of(one) for one in instances]
 
     def due(self, run: Run) -> bool:
@@ -82,14 +83,20 @@ class Exam:
         network.eval()
         generator = torch.Generator().manual_seed(0)
         greedy, best = [], []
-        for root, reference in zip(self.roots, self.references, strict=True):
+        for instance, root, reference in zip(
+            self.instances, self.roots, self.references, strict=True
+        ):
             episodes = Episodes([root], self.table.samples)
             with torch.inference_mode():
                 memory = network.encode(episodes.maps)
             heat = np.full(self.table.samples, temperature, np.float32)
             heat[0] = 0.0
             roll(episodes, network, memory, temperature=heat, generator=generator)
-            parts = 100 * (episodes.objective / reference - 1)
+            found = [episodes.solution(row) for row in range(self.table.samples)]
+            cost = np.array(
+                [np.inf if one is None else self.data.cost(instance, one) for one in found]
+            )
+            parts = 100 * (cost / reference - 1)
             greedy.append(parts[0])
             best.append(parts.min())
         network.train()

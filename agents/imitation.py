@@ -13,16 +13,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cpsched.agents.config import require
-from cpsched.agents.data import ShopData
 from cpsched.agents.episodes import Episodes, Past, root_of
 from cpsched.agents.graph_training import Exam, Lesson, Validation, begin, imitate, state_of
 from cpsched.agents.networks.graph import GraphShape
+from cpsched.formulation import Assign, Start
 from cpsched.solving import solve
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
+    from cpsched.agents.data import Data
     from cpsched.agents.run import Run
+    from cpsched.construct.root import Root
 
 
 @dataclass(frozen=True)
@@ -54,18 +58,13 @@ class Imitation:
         require(self.clip > 0, "clip must be above 0", self.clip)
 
 
-TABLES = {
-    "data": ShopData,
-    "network": GraphShape,
-    "train": Imitation,
-    "validation": Validation,
-}
+TABLES = {"network": GraphShape, "train": Imitation, "validation": Validation}
 
 
 def train(run: Run) -> None:
     """Train until the time or the updates of *run* are used up."""
     table: Imitation = run.config["train"]
-    data: ShopData = run.config["data"]
+    data: Data = run.config["data"]
     exam = Exam(run)
     extra = exam.roots[0].decision.shape[1] - 8
     network, optimiser, generator = begin(run, table.rate, table.start, extra)
@@ -95,10 +94,10 @@ def train(run: Run) -> None:
 def replay(instance: Any, solution: Any) -> Lesson:
     """The decisions of the environment that lead to *solution*, or to one as good.
 
-    Of the legal decisions the one whose start in the solution is least is taken.
+    Of the legal decisions that of the least rank is taken.
     """
     root = root_of(instance)
-    wanted = starts(root, solution)
+    wanted = ranks(root, solution)
     episodes = Episodes([root], 1)
     past = []
     while episodes.live.any():
@@ -110,18 +109,30 @@ def replay(instance: Any, solution: Any) -> Lesson:
     return Lesson.of(episodes, past, 0)
 
 
-def starts(root: Any, solution: Any) -> npt.NDArray[np.float64]:
-    """Shape (decisions,): when the solution starts each interval, inf if it does not."""
+def ranks(root: Root, solution: Any) -> npt.NDArray[np.float64]:
+    """Shape (decisions,): when a solution takes each decision, inf if it does not.
+
+    That is when an interval starts; a literal that is true, or a rejection that holds, is 0.
+    """
     formulation = root.construction.formulation
     values = formulation.encode(solution)
     proto = formulation.model.proto
+
+    def holds(literals: Iterable[int]) -> bool:
+        return all(values[k] if k >= 0 else not values[-k - 1] for k in literals)
+
     found = np.full(len(formulation.decisions), np.inf)
     for number, decision in enumerate(formulation.decisions):
-        interval = proto.constraints[decision.interval]
-        literals = interval.enforcement_literal
-        if all(values[k] if k >= 0 else not values[-k - 1] for k in literals):
-            start = interval.interval.start
-            found[number] = start.offset + sum(
-                c * values[v] for v, c in zip(start.vars, start.coeffs, strict=True)
-            )
+        if isinstance(decision, Start):
+            interval = proto.constraints[decision.interval]
+            if holds(interval.enforcement_literal):
+                start = interval.interval.start
+                found[number] = start.offset + sum(
+                    c * values[v] for v, c in zip(start.vars, start.coeffs, strict=True)
+                )
+        elif isinstance(decision, Assign):
+            if holds((decision.literal,)):
+                found[number] = 0.0
+        elif not any(holds((literal,)) for literal in decision.literals):
+            found[number] = 0.0
     return found

@@ -20,7 +20,6 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from cpsched.agents.candidate_env import CandidateVecEnv
 from cpsched.agents.candidates import Candidates
 from cpsched.agents.config import require
-from cpsched.agents.data import ShopData
 from cpsched.agents.graph_training import Exam, Validation, begin, state_of
 from cpsched.agents.networks.graph import GraphNetwork, GraphShape, Memory
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from gymnasium import spaces
 
+    from cpsched.agents.data import Data
     from cpsched.agents.run import Run
 
 
@@ -70,7 +70,7 @@ class Ppo:
             require(value >= 0, f"{name} must be at least 0", value)
 
 
-TABLES = {"data": ShopData, "network": GraphShape, "train": Ppo, "validation": Validation}
+TABLES = {"network": GraphShape, "train": Ppo, "validation": Validation}
 
 
 class _Nothing(BaseFeaturesExtractor):
@@ -182,7 +182,7 @@ class GraphActorCritic(MaskableActorCriticPolicy):
 def train(run: Run) -> None:
     """Train until the time or the updates of *run* are used up."""
     table: Ppo = run.config["train"]
-    data: ShopData = run.config["data"]
+    data: Data = run.config["data"]
     exam = Exam(run)
     extra = exam.roots[0].decision.shape[1] - 8
     network, optimiser, generator = begin(run, table.rate, table.start, extra)
@@ -190,7 +190,7 @@ def train(run: Run) -> None:
     env = CandidateVecEnv(
         lambda rng: data.draw(rng, 1, done=run.done)[0],
         table.envs,
-        max(jobs for jobs, _ in data.sizes),
+        data.most_candidates,
         data.patterns(),
         # A run that goes on sees other instances than it has seen.
         seed + 1_000_003 * run.update,

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 
 from cpsched.agents.config import require
-from cpsched.agents.data import ShopData
 from cpsched.agents.episodes import Episodes, roll, root_of
 from cpsched.agents.graph_training import Exam, Lesson, Validation, begin, imitate, state_of
 from cpsched.agents.networks.graph import GraphShape
 
 if TYPE_CHECKING:
+    from cpsched.agents.data import Data
     from cpsched.agents.run import Run
 
 
@@ -48,18 +48,13 @@ class SelfLabelling:
         require(self.clip > 0, "clip must be above 0", self.clip)
 
 
-TABLES = {
-    "data": ShopData,
-    "network": GraphShape,
-    "train": SelfLabelling,
-    "validation": Validation,
-}
+TABLES = {"network": GraphShape, "train": SelfLabelling, "validation": Validation}
 
 
 def train(run: Run) -> None:
     """Train until the time or the updates of *run* are used up."""
     table: SelfLabelling = run.config["train"]
-    data: ShopData = run.config["data"]
+    data: Data = run.config["data"]
     exam = Exam(run)
     extra = exam.roots[0].decision.shape[1] - 8
     network, optimiser, generator = begin(run, table.rate, table.start, extra)
