@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 
+from cpsched.agents.beam import search
 from cpsched.agents.candidates import Map
 from cpsched.agents.episodes import FRAMES, Episodes, roll, root_of
 from cpsched.agents.networks.graph import network_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from cpsched.agents.networks.graph import GraphNetwork
     from cpsched.agents.weights import Checkpoint
+    from cpsched.construct.root import Root
 
 #: Decisions that the rows of a batch may have together, and rows: what is drawn at once.
 _MOST_DECISIONS, _MOST_ROWS = 400_000, 128
@@ -52,19 +54,9 @@ class GraphPolicy:
         del halt  # between two steps *stop* is asked
         if threshold is not None:
             raise InputError("the graph policy knows no threshold")
-        if instance.family != self.family or instance.family not in FRAMES:
-            raise InputError(f"{instance.name}: these weights are for {self.family}")
-        torch.set_num_threads(1)
-        try:
-            root = root_of(instance)
-        except (InfeasibleModelError, NothingToDecideError):
+        root = self._root(instance)
+        if root is None:
             return
-        extra = root.decision.shape[1] - 8
-        if extra != self.network.extra:
-            raise InputError(
-                f"these weights know {self.network.extra} columns of a decision, "
-                f"{instance.name} has {extra}"
-            )
         heat = self.network.shape.temperature if temperature is None else temperature
         generator = torch.Generator().manual_seed(seed)
         most = max(1, min(_MOST_ROWS, _MOST_DECISIONS // len(root.decision)))
@@ -90,3 +82,31 @@ class GraphPolicy:
                 yield episodes.solution(row)
             done += rows
             rows = min(most, samples - done)
+
+    def beam(self, instance: Any, *, width: int, stop: Callable[[], bool]) -> Iterator[Any]:
+        """The solution that beam search ends with, if it ends with one; see ``beam.search``."""
+        root = self._root(instance)
+        if root is None:
+            return
+        with torch.inference_mode():
+            memory = self.network.encode([Map.of(root)])
+        found = search(Episodes([root], width), self.network, memory, stop)
+        if found is not None:
+            yield found
+
+    def _root(self, instance: Any) -> Root | None:
+        """Root of *instance*, None if it has no solution or leaves nothing to decide."""
+        if instance.family != self.family or instance.family not in FRAMES:
+            raise InputError(f"{instance.name}: these weights are for {self.family}")
+        torch.set_num_threads(1)
+        try:
+            root = root_of(instance)
+        except (InfeasibleModelError, NothingToDecideError):
+            return None
+        extra = root.decision.shape[1] - 8
+        if extra != self.network.extra:
+            raise InputError(
+                f"these weights know {self.network.extra} columns of a decision, "
+                f"{instance.name} has {extra}"
+            )
+        return root

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast, runtime_checkable
 
 from cpsched.errors import InputError
 
@@ -68,6 +68,14 @@ class LearnedPolicy(Protocol):
             Draw only among decisions whose probability is above this quantile of all; None: among
             all. Only the two-stage policy knows it; others raise InputError.
         """
+
+
+@runtime_checkable
+class BeamPolicy(Protocol):
+    """A policy that beam search is known for."""
+
+    def beam(self, instance: Any, *, width: int, stop: Callable[[], bool]) -> Iterator[Any]:
+        """The solution at the end of a beam of *width*, if there is one."""
 
 
 def policy_of(checkpoint: Checkpoint) -> LearnedPolicy:

@@ -1,13 +1,14 @@
-"""The methods ``policy`` and ``hybrid``: a learned policy, alone or before the portfolio."""
+"""The methods ``policy``, ``beam`` and ``hybrid``: a policy, alone or before the portfolio."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from cpsched import families
-from cpsched.agents.inference import policy_of
+from cpsched.agents.inference import BeamPolicy, policy_of
 from cpsched.agents.weights import load
 from cpsched.checking import check
+from cpsched.errors import InputError
 
 if TYPE_CHECKING:
     from cpsched.incumbent import Incumbent
@@ -40,15 +41,24 @@ def run(
     def stop() -> bool:
         return incumbent.done or incumbent.elapsed > until
 
-    for solution in policy.roll(
-        instance,
-        samples=inference.samples,
-        seed=limits.seed,
-        stop=stop,
-        halt=incumbent.halt,
-        temperature=inference.temperature,
-        threshold=inference.threshold,
-    ):
+    if method == "beam":
+        if not isinstance(policy, BeamPolicy):
+            raise InputError(
+                f"weights {inference.weights} are searched by samples, not by a beam; "
+                "those of graph networks are"
+            )
+        found = policy.beam(instance, width=inference.samples, stop=stop)
+    else:
+        found = policy.roll(
+            instance,
+            samples=inference.samples,
+            seed=limits.seed,
+            stop=stop,
+            halt=incumbent.halt,
+            temperature=inference.temperature,
+            threshold=inference.threshold,
+        )
+    for solution in found:
         value = family.value(instance, solution)
         incumbent.submit(value, solution, POLICY, lambda one: check(instance, one))
         if incumbent.done:

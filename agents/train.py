@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cpsched.agents.config import parse, read
+from cpsched import remote
+from cpsched.agents.config import read
 from cpsched.agents.run import BEST, Run
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 def train(
@@ -64,4 +66,41 @@ def train_text(
     return run.folder / BEST
 
 
-__all__ = ["parse", "train", "train_text"]
+@dataclass(frozen=True)
+class Seed:
+    """A run with a seed of its own, as it is sent to a worker; see ``train``."""
+
+    config: str
+    folder: str
+    seed: int
+    changes: dict[str, str] = field(default_factory=dict)
+
+
+def train_seeds(
+    config: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    seeds: Sequence[int],
+    *,
+    changes: Mapping[str, str] | None = None,
+    address: str | None = None,
+    jobs: int | None = None,
+) -> Iterator[tuple[int, Path]]:
+    """Train once for each seed, side by side; yield (seed, best weights) as they are done.
+
+    The run of seed k is in ``folder/seed-k``: over a Ray cluster, a folder that all its machines
+    see. See ``train`` and, for address and jobs, ``cpsched.remote.scatter``.
+    """
+    tasks = [
+        Seed(os.fspath(config), os.path.join(folder, f"seed-{seed}"), seed, dict(changes or {}))
+        for seed in seeds
+    ]
+    for index, path in remote.scatter(
+        train_seed, tasks, address=address, jobs=jobs, name=lambda task: f"seed {task.seed}"
+    ):
+        yield seeds[index], Path(path)
+
+
+def train_seed(task: Seed) -> str:
+    """Do one run; returns the file of the best weights."""
+    changes = {**task.changes, "run.seed": str(task.seed)}
+    return str(train(task.config, task.folder, changes=changes))

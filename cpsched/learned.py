@@ -22,14 +22,23 @@ if TYPE_CHECKING:
 #: Method by name, with one line on what it does. ``NAME:N`` is one with N samples.
 METHODS = {
     "policy": "a learned policy: its greedy solution and, with samples, others that are drawn",
+    "beam": "a learned policy's likeliest episodes side by side, by default 8 (graph networks)",
     "hybrid": "the policy's best solution, then auto from there",
 }
+#: Samples, or the width of the beam, unless said otherwise.
+_SAMPLES = {"policy": 1, "beam": 8, "hybrid": 32}
 
 #: Weights of each family that has some, unless others are named.
-DEFAULT_WEIGHTS = {"jobshop": "jobshop-score", "vms": "vms-score"}
+DEFAULT_WEIGHTS = {
+    "jobshop": "jobshop-score",
+    "pods": "pods-graph",
+    "vms": "vms-score",
+}
+#: The same for the method ``beam``, which needs a graph network.
+BEAM_WEIGHTS = {"jobshop": "jobshop-graph", "pods": "pods-graph"}
 
 MAX_SAMPLES = 1_000_000
-_SPELLING = re.compile(r"(policy|hybrid)(?::([0-9]+))?")
+_SPELLING = re.compile(r"(policy|beam|hybrid)(?::([0-9]+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,8 @@ class Inference:
     Parameters
     ----------
     samples
-        Solutions in all: the greedy one and others that are drawn. None: 1, for ``hybrid`` 32.
+        Solutions in all: the greedy one and others that are drawn; of ``beam`` its width. None:
+        1, for ``beam`` 8, for ``hybrid`` 32.
     weights
         Name of shipped weights, or a file; None: ``DEFAULT_WEIGHTS`` of the family.
     temperature
@@ -85,18 +95,19 @@ def settled(method: str, inference: Inference | None, family: str) -> tuple[str,
             raise InputError(f"method {method} and {asked.samples} samples contradict each other")
         asked = replace(asked, samples=int(number))
     if asked.samples is None:
-        asked = replace(asked, samples=1 if name == "policy" else 32)
+        asked = replace(asked, samples=_SAMPLES[name])
     if asked.weights is None:
-        if family not in DEFAULT_WEIGHTS:
-            raise InputError(f"no weights are shipped for {family}: name a file of weights")
-        asked = replace(asked, weights=DEFAULT_WEIGHTS[family])
+        if family not in (BEAM_WEIGHTS if name == "beam" else DEFAULT_WEIGHTS):
+            raise InputError(f"no weights for {name} are shipped for {family}: name a file")
+        known = BEAM_WEIGHTS if name == "beam" else DEFAULT_WEIGHTS
+        asked = replace(asked, weights=known[family])
     return name, asked
 
 
 def obstacle(method: str, instance: Instance) -> str:
     """What keeps a learned *method* from solving *instance*; empty if nothing is known to."""
-    del method
-    if instance.family not in DEFAULT_WEIGHTS:
+    known = BEAM_WEIGHTS if method.startswith("beam") else DEFAULT_WEIGHTS
+    if instance.family not in known:
         return f"has no weights for {instance.name}, of the family {instance.family}"
     return ""
 

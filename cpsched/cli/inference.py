@@ -9,16 +9,16 @@ import typer
 from cpsched import learned
 from cpsched.errors import InputError
 
-_PANEL = "Learned methods: policy and hybrid"
+_PANEL = "Learned methods: policy, beam and hybrid"
 
 Samples = Annotated[
     int | None,
     typer.Option(
         "--samples",
         metavar="N",
-        help="Solutions that the policy makes: the greedy one, others drawn. policy:N says the "
-        "same.",
-        show_default="1, hybrid 32",
+        help="Solutions that the policy makes: the greedy one, others drawn; of a beam its width. "
+        "policy:N says the same.",
+        show_default="1, beam 8, hybrid 32",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -75,5 +75,7 @@ def inference(
         return learned.Inference(samples, weights, temperature, threshold)
     for name, value in options.items():
         if value is not None:
-            raise InputError(f"{name} is for the methods policy and hybrid, not for {method}")
+            raise InputError(
+                f"{name} is for the methods policy, beam and hybrid, not for {method}"
+            )
     return None

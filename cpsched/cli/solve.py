@@ -68,7 +68,8 @@ def solve(
         typer.Option(
             "--method",
             "-m",
-            help="Job shops: auto, cpsat, tabu, rule:NAME, policy or hybrid. Pods: auto, cpsat, "
+            help="Job shops: auto, cpsat, tabu, rule:NAME, policy, beam or hybrid. "
+            "Pods: auto, cpsat, "
             "columns, search, default-scheduler, default-preemption, first-fit-decreasing or "
             "best-fit. VMs: auto, columns, cpsat, search, greedy, best-fit-vbpp, pop or "
             "plain-cpsat. Machine reassignment: auto, cpsat or local-search.",

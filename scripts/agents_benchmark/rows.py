@@ -12,6 +12,7 @@ from cpsched import solving
 from cpsched.bench import Case, Run
 from cpsched.instances import library
 from cpsched.instances.generate_vms import generate_vms
+from cpsched.learned import Inference, is_learned
 from cpsched.protocols import Limits
 from cpsched.vms.instance import Fragment
 
@@ -41,8 +42,9 @@ class Row:
     """A row: *methods* on *cases* within each of *limits* seconds, one thread each.
 
     published: method names in the table of published makespans; goals: what the mean gap is held
-    against; against: the method that the others are compared with, instance by instance; measure:
-    what of the family's measures says how far they are from it.
+    against; weights: of the learned methods, by default those of the family; against: the method
+    that the others are compared with, instance by instance; measure: what of the family's measures
+    says how far they are from it.
     """
 
     name: str
@@ -55,16 +57,20 @@ class Row:
     against: str = ""
     measure: str = ""
     seed: int = 0
+    weights: str | None = None
     note: str = field(default="")
 
     def runs(self, methods: tuple[str, ...] | None = None) -> list[Run]:
         """Its runs, those of one instance next to each other."""
         return [
-            Run(case, method, Limits(limit, 1, self.seed))
+            Run(case, method, Limits(limit, 1, self.seed), self._asked(method))
             for case in self.cases()
             for limit in self.limits
             for method in methods or self.methods
         ]
+
+    def _asked(self, method: str) -> Inference | None:
+        return Inference(weights=self.weights) if is_learned(method) else None
 
     def missing(self) -> list[str]:
         """Methods that this version does not have, or not for these instances."""
@@ -152,6 +158,11 @@ ROWS = {
             _named("ta", *(f"ta{number}" for number in range(71, 81))),
             ("rule:mwkr", GREEDY), goals=(Goal(GREEDY, 0.03, 0.02),), published=("SPN greedy",),
             note="Their workbook states 1.64 s an instance for SPN, on a GPU it does not name."),
+        Row("ta-graph", "Job shop: the graph network, instances 1 and 6 of each class",
+            _classics("ta", last_digits="16"), (GREEDY, MANY), weights="jobshop-graph",
+            goals=(Goal(GREEDY, 0.11, 0.09), Goal(MANY, 0.07, 0.055)), published=_PUBLISHED),
+        Row("ta-score-16", "Job shop: the small score on the same instances",
+            _classics("ta", last_digits="16"), (GREEDY, MANY), published=_PUBLISHED),
         Row("hybrid", "Job shop: the hybrid beside CP-SAT and the search, largest classes",
             _named("largest", *_LARGEST), ("hybrid", "cpsat", "tabu", "auto"),
             limits=(1.0, 10.0, 60.0)),

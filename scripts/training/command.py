@@ -12,7 +12,7 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[2]))
 
 from cpsched.agents.config import DEVICES, read
 from cpsched.agents.run import Run, TrainingError
-from cpsched.agents.train import train
+from cpsched.agents.train import train, train_seeds
 from cpsched.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,6 +34,18 @@ def main(
     )
     parser.add_argument("--time-limit", type=float, help="seconds in all, instead of the file's")
     parser.add_argument("--seed", type=int, help="instead of the file's")
+    parser.add_argument(
+        "--seeds",
+        metavar="N,N",
+        help="a run for each, side by side, in FOLDER/seed-N",
+    )
+    parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="with --seeds: over a Ray cluster (auto, HOST:PORT, ray://HOST:PORT) that sees the "
+        "folder, or a Ray started here (local)",
+    )
+    parser.add_argument("--jobs", type=int, help="with --seeds: runs at once; default: the cores")
     parser.add_argument("--device", choices=DEVICES, help="instead of the file's")
     parser.add_argument(
         "--set",
@@ -61,6 +73,11 @@ def main(
                 f"the configuration is for {found.run.family}, not for {family}",
                 source=options.config,
             )
+        if options.seeds is None and (options.ray or options.jobs):
+            raise InputError("--ray and --jobs go with --seeds")
+        if options.seeds is not None:
+            _train_all(options, changes)
+            return 0
         best = _train(options, changes)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -77,6 +94,24 @@ def main(
         return 130
     print(best)
     return 0
+
+
+def _train_all(options: argparse.Namespace, changes: dict[str, str]) -> None:
+    try:
+        seeds = [int(text) for text in options.seeds.split(",")]
+    except ValueError:
+        raise InputError(f"--seeds needs integers, not {options.seeds!r}") from None
+    if len(set(seeds)) < len(seeds):
+        raise InputError(f"--seeds names one twice: {options.seeds}")
+    for seed, best in train_seeds(
+        options.config,
+        options.folder,
+        seeds,
+        changes=changes,
+        address=options.ray,
+        jobs=options.jobs,
+    ):
+        print(f"seed {seed}: {best}", flush=True)
 
 
 def _train(options: argparse.Namespace, changes: dict[str, str]) -> Path:

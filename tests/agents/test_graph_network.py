@@ -98,6 +98,20 @@ def test_equal_seeds_are_equal_and_others_differ() -> None:
     assert len({tuple(best(seed)) for seed in range(6)}) > 1
 
 
+def test_a_beam_of_one_is_greedy_and_a_wide_one_finds_the_best_of_a_tiny_shop() -> None:
+    shop = uniform(3, 3, 8, high=9)
+    one = policy(shop)
+    greedy = next(one.roll(shop, samples=1, seed=0, stop=lambda: False))
+    narrow = next(one.beam(shop, width=1, stop=lambda: False))
+    assert narrow.makespan == greedy.makespan
+    wide = next(one.beam(shop, width=600, stop=lambda: False))
+    assert check(shop, wide).ok
+    # An optimal schedule is always within reach of the active frame.
+    assert wide.makespan == cpsched.solve(shop, time_limit=5).objective
+    cluster = instances()["pods"]
+    assert check(cluster, next(policy(cluster).beam(cluster, width=4, stop=lambda: False))).ok
+
+
 def rated(net: GraphNetwork, instance: Any) -> dict[int, float]:
     """Score of each legal decision at the root."""
     episodes = Episodes([root_of(instance)], 1)

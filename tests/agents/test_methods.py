@@ -205,7 +205,7 @@ def test_command_line(weights: str, tmp_path: Path) -> None:
     assert said["method"] == "policy:4"
     for arguments, message in (
         (["-m", "policy", "--samples", "0"], "samples must be in 1..1000000, not 0"),
-        (["-m", "tabu", "--samples", "3"], "--samples is for the methods policy and hybrid"),
+        (["-m", "tabu", "--samples", "3"], "--samples is for the methods policy, beam and hybrid"),
         (["-m", "policy", "--weights", "none.safetensors"], "there is no such file of weights"),
     ):
         done = run(app, ["solve", "ft06", *arguments])

@@ -234,3 +234,18 @@ def test_command(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "unknown key in [train] 'pair'" in done.stderr
+
+
+@pytest.mark.parametrize("ray", [(), ("--ray", "local")])
+def test_seeds_side_by_side(tmp_path: Path, ray: tuple[str, ...]) -> None:
+    path = tmp_path / "trial.toml"
+    path.write_text(TEXT)
+    command = [sys.executable, "scripts/train_jobshop.py", str(path), str(tmp_path / "runs")]
+    command += ["--seeds", "4,5", "--set", "run.updates=2", "--jobs", "1", *ray]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for seed in (4, 5):
+        card = load(tmp_path / "runs" / f"seed-{seed}" / BEST, family="jobshop").card
+        assert card["seeds"] == [seed]
+    said = sorted(line.partition(":")[0] for line in done.stdout.splitlines())
+    assert said == ["seed 4", "seed 5"]
