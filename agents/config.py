@@ -72,7 +72,7 @@ class RunTable:
             raise UnknownNameError.of(f"algorithm for {self.family}", self.algorithm, known)
         if self.device not in DEVICES:
             raise UnknownNameError.of("device", self.device, DEVICES)
-        require(self.seed >= 0, "seed must be at least 0", self.seed)
+        require(0 <= self.seed < 2**31, "seed must be in 0..2147483647", self.seed)
         require(0 < self.time_limit < float("inf"), "time_limit must be above 0", self.time_limit)
         if self.updates is not None:
             require(self.updates >= 1, "updates must be at least 1", self.updates)

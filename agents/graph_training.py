@@ -19,8 +19,9 @@ from cpsched.agents.networks.graph import (
     network_of,
     tensors_of,
 )
-from cpsched.agents.run import State
+from cpsched.agents.run import State, TrainingError
 from cpsched.agents.weights import Checkpoint, load
+from cpsched.errors import InputError
 from cpsched.solving import solve
 
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ class Exam:
         return float(np.mean(greedy)), float(np.mean(best))
 
     def take(self, run: Run, network: GraphNetwork, **numbers: float) -> None:
-        """Validate, log, keep the best."""
+        """Validate, log, keep the best; TrainingError if a weight is not finite."""
+        require_finite(network)
         with run.share("validation"):
             gaps = self.gaps(network, network.shape.temperature)
         run.log(gap=gaps[0], gap_sampled=gaps[1], **numbers)
@@ -194,21 +196,32 @@ def begin(
 ) -> tuple[GraphNetwork, torch.optim.Optimizer, torch.Generator]:
     """Network, optimiser and generator of draws, at the beginning or where the run stopped.
 
-    start: weights to begin with, empty for random ones; extra: see ``GraphNetwork``.
+    start: weights to begin with, empty for random ones; a run that goes on does not need them any
+    more; extra: see ``GraphNetwork``.
     """
     torch.manual_seed(run.config.run.seed)
     # Tensors of a few rows gain nothing by threads, and lose much where other processes run.
     torch.set_num_threads(1)
     shape: GraphShape = run.config["network"]
-    if start:
+    state = run.resumed()
+    if start and state is None:
         found = load(start, family=run.config.run.family)
         network = network_of(found.config, found.tensors)
+        for name in ("width", "heads", "layers"):
+            has, wanted = getattr(network.shape, name), getattr(shape, name)
+            if has != wanted:
+                raise InputError(
+                    f"the network to start with has {name} {has}, the configuration's "
+                    f"network.{name} is {wanted}",
+                    source=start,
+                )
+        # The temperature is no weight: the configuration's holds.
+        network.shape = shape
     else:
         network = GraphNetwork(shape, extra)
     network.to(torch.device(run.device))
     optimiser = torch.optim.Adam(network.parameters(), lr=rate)
     generator = torch.Generator().manual_seed(run.config.run.seed)
-    state = run.resumed()
     if state is not None:
         blob = io.BytesIO(state.arrays["torch"].tobytes())
         kept = torch.load(blob, weights_only=True, map_location=run.device)
@@ -218,13 +231,26 @@ def begin(
     return network, optimiser, generator
 
 
+def require_finite(network: GraphNetwork) -> None:
+    """TrainingError, naming the weights, if one is not finite.
+
+    Such a network still decides, by whatever comes first, so gaps do not show it.
+    """
+    for name, tensor in network.state_dict().items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise TrainingError(
+                f"the weights {name} are no longer finite; the last good state is kept"
+            )
+
+
 def state_of(
     network: GraphNetwork,
     optimiser: torch.optim.Optimizer,
     generator: torch.Generator,
     **numbers: Any,
 ) -> State:
-    """What a run goes on from."""
+    """What a run goes on from; TrainingError if a weight is no longer finite."""
+    require_finite(network)
     blob = io.BytesIO()
     torch.save(
         {

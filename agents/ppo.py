@@ -22,6 +22,7 @@ from cpsched.agents.candidates import Candidates
 from cpsched.agents.config import require
 from cpsched.agents.graph_training import Exam, Validation, begin, state_of
 from cpsched.agents.networks.graph import GraphNetwork, GraphShape, Memory
+from cpsched.agents.run import TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +74,32 @@ class Ppo:
 TABLES = {"network": GraphShape, "train": Ppo, "validation": Validation}
 
 
+class _Timed(CandidateVecEnv):
+    """Counts its time as the environment's share of *run*."""
+
+    def __init__(self, run: Run, *arguments: Any) -> None:
+        self._run = run
+        super().__init__(*arguments)
+
+    def step_wait(self) -> Any:
+        """See the base class."""
+        with self._run.share("environment"):
+            return super().step_wait()
+
+
+class _Ppo(MaskablePPO):
+    """Counts the time of its epochs as the learning share of *run*."""
+
+    def __init__(self, run: Run, *arguments: Any, **named: Any) -> None:
+        self._run = run
+        super().__init__(*arguments, **named)
+
+    def train(self) -> None:
+        """See the base class."""
+        with self._run.share("learning"):
+            super().train()
+
+
 class _Nothing(BaseFeaturesExtractor):
     """The graph network reads observations itself: what the base class builds sees zeros."""
 
@@ -84,7 +111,10 @@ class _Nothing(BaseFeaturesExtractor):
 
 
 class GraphActorCritic(MaskableActorCriticPolicy):
-    """A graph network as the policy of ``MaskablePPO``; *env* knows the instances."""
+    """A graph network as the policy of ``MaskablePPO``.
+
+    env: knows the instances; run: counts the time of the network.
+    """
 
     def __init__(
         self,
@@ -94,6 +124,7 @@ class GraphActorCritic(MaskableActorCriticPolicy):
         *,
         network: GraphNetwork,
         env: CandidateVecEnv,
+        run: Run,
         **arguments: Any,
     ) -> None:
         super().__init__(
@@ -104,7 +135,7 @@ class GraphActorCritic(MaskableActorCriticPolicy):
             features_extractor_class=_Nothing,
             **arguments,
         )
-        self.network, self.env = network, env
+        self.network, self.env, self._run = network, env, run
         self._kept: dict[int, Memory] = {}
         self._joint: tuple[tuple[int, ...], Memory] | None = None
         self.optimizer = torch.optim.Adam(network.parameters(), lr=lr_schedule(1.0), eps=1e-5)
@@ -129,6 +160,10 @@ class GraphActorCritic(MaskableActorCriticPolicy):
         )
         step = self.network.step(memory, candidates, which.reshape(-1), maps)
         score, value = self.network(memory, step)
+        if not bool(torch.isfinite(value).all() and torch.isfinite(score[step.there]).all()):
+            raise TrainingError(
+                "what the network says is no longer finite; the last good state is kept"
+            )
         # The distribution's own mask is the same; -inf times a probability of 0 is no number.
         return score.masked_fill(~step.there, -1e8), value.unsqueeze(1)
 
@@ -155,7 +190,8 @@ class GraphActorCritic(MaskableActorCriticPolicy):
         self, obs: Any, deterministic: bool = False, action_masks: Any = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Actions, values, log-probabilities."""
-        score, value = self._rated(obs)
+        with self._run.share("network"):
+            score, value = self._rated(obs)
         distribution = self._distribution(score, action_masks)
         actions = distribution.get_actions(deterministic=deterministic)
         return actions, value, distribution.log_prob(actions)
@@ -170,7 +206,8 @@ class GraphActorCritic(MaskableActorCriticPolicy):
 
     def predict_values(self, obs: Any) -> torch.Tensor:
         """Values."""
-        return self._rated(obs)[1]
+        with self._run.share("network"):
+            return self._rated(obs)[1]
 
     def get_distribution(
         self, obs: Any, action_masks: Any = None
@@ -187,7 +224,8 @@ def train(run: Run) -> None:
     extra = exam.roots[0].decision.shape[1] - 8
     network, optimiser, generator = begin(run, table.rate, table.start, extra)
     seed = run.config.run.seed
-    env = CandidateVecEnv(
+    env = _Timed(
+        run,
         lambda rng: data.draw(rng, 1, done=run.done)[0],
         table.envs,
         data.most_candidates,
@@ -195,7 +233,8 @@ def train(run: Run) -> None:
         # A run that goes on sees other instances than it has seen.
         seed + 1_000_003 * run.update,
     )
-    model = MaskablePPO(
+    model = _Ppo(
+        run,
         GraphActorCritic,
         env,
         n_steps=table.steps,
@@ -208,15 +247,17 @@ def train(run: Run) -> None:
         vf_coef=table.value,
         max_grad_norm=table.norm,
         learning_rate=lambda _: table.rate * (1 - (1 - table.final) * run.done),
-        policy_kwargs={"network": network, "env": env},
+        policy_kwargs={"network": network, "env": env, "run": run},
         device=run.device,
         seed=seed + run.update,
     )
     if run.resumed() is not None:
         model.policy.optimizer.load_state_dict(optimiser.state_dict())
+    before = 0
     while run.left > 0:
         env.forget()
-        with run.share("ppo"):
+        # What is neither environment, network nor learning: copies between them, the buffer.
+        with run.share("copy"):
             model.learn(table.envs * table.steps, reset_num_timesteps=False)
         if exam.due(run):
             said = model.logger.name_to_value
@@ -225,5 +266,6 @@ def train(run: Run) -> None:
                 for name in ("train/loss", "train/entropy_loss", "train/explained_variance")
                 if name in said
             }
-            exam.take(run, network, **numbers, decisions=float(model.num_timesteps))
+            exam.take(run, network, **numbers, decisions=float(model.num_timesteps - before))
+            before = model.num_timesteps
         run.save(state_of(network, model.policy.optimizer, generator, references=exam.references))

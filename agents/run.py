@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -102,6 +103,7 @@ class Run:
         self._begun = time.monotonic()
         self._before = 0.0
         self._shares: dict[str, float] = {}
+        self._inner = 0.0
         self._state: State | None = None
         self._open(text)
 
@@ -116,17 +118,30 @@ class Run:
         if there and RECORD not in there:
             raise InputError("the folder is not empty and holds no training run", source=source)
         if RECORD in there:
-            earlier = json.loads((self.folder / RECORD).read_text())["config"]
+            earlier = self._earlier()
             if _essence(earlier) != _essence(json.loads(json.dumps(self.config.record()))):
                 raise InputError(
                     "the folder holds a run of another configuration; name another folder",
                     source=source,
                 )
-        else:
-            write_whole(self.folder / CONFIG, text.encode())
+        # The record comes first: a folder that has it is a run, whenever a kill comes.
         write_whole(self.folder / RECORD, (json.dumps(self._record(), indent=1) + "\n").encode())
+        if CONFIG not in there:
+            write_whole(self.folder / CONFIG, text.encode())
         if LAST in there:
             self._resume()
+
+    def _earlier(self) -> dict[str, Any]:
+        path = self.folder / RECORD
+        try:
+            config: dict[str, Any] = json.loads(path.read_text())["config"]
+            dict(config["run"])
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise InputError(f"cannot be read: {reason}", source=str(path)) from error
+        except (ValueError, KeyError, TypeError):
+            raise InputError("is no record of a training run", source=str(path)) from None
+        return config
 
     def _record(self) -> dict[str, Any]:
         return {
@@ -138,18 +153,23 @@ class Run:
         }
 
     def _resume(self) -> None:
-        with np.load(self.folder / LAST, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files if name != "about"}
-            about = json.loads(bytes(file["about"]))
-        self.update, self.best = about["update"], about["best"]
-        if self.best is None:
-            self.best = math.inf
-        self._before = about["seconds"]
-        self._state = State(arrays, about["numbers"])
+        try:
+            whole = io.BytesIO((self.folder / LAST).read_bytes())
+            with np.load(whole, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files if name != "about"}
+                about = json.loads(bytes(file["about"]))
+            self.update, self._before = int(about["update"]), float(about["seconds"])
+            self.best = math.inf if about["best"] is None else float(about["best"])
+            self._state = State(arrays, about["numbers"])
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+            raise InputError(
+                f"is no state of a training run; without it the run begins anew ({error})",
+                source=str(self.folder / LAST),
+            ) from error
         # Lines of updates that were logged, but not saved, are of a time that did not happen.
         path = self.folder / CURVES
         lines = path.read_text().splitlines() if path.exists() else []
-        kept = [line for line in lines if json.loads(line)["update"] <= self.update]
+        kept = [line for line in lines if _update_of(line) <= self.update]
         write_whole(path, "".join(f"{line}\n" for line in kept).encode())
 
     @cached_property
@@ -199,17 +219,24 @@ class Run:
 
     @contextmanager
     def share(self, name: str) -> Iterator[None]:
-        """Count the time inside as one of *name*: environment, network, copy, validation."""
-        begin = time.monotonic()
+        """Count the time inside as one of *name*: environment, network, copy, validation.
+
+        What is inside another share counts for the inner one only.
+        """
+        begin, outer = time.monotonic(), self._inner
+        self._inner = 0.0
         try:
             yield
         finally:
-            self._shares[name] = self._shares.get(name, 0.0) + time.monotonic() - begin
+            spent = time.monotonic() - begin
+            self._shares[name] = self._shares.get(name, 0.0) + spent - self._inner
+            self._inner = outer + spent
 
     def log(self, **numbers: float) -> None:
         """Write down *numbers* of the update that comes next, and how the time was spent.
 
-        TrainingError if one of them is not finite; nothing is saved then.
+        ``decisions``, taken since the last line, are also written per second of training,
+        validation aside. TrainingError if one of them is not finite; nothing is saved then.
         """
         for name, number in numbers.items():
             if not math.isfinite(number):
@@ -222,6 +249,7 @@ class Run:
             "update": self.update + 1,
             "seconds": round(self.seconds, 3),
             **numbers,
+            **self._pace(numbers),
             **{f"share_{name}": round(part / total, 4) for name, part in self._shares.items()},
         }
         self._shares.clear()
@@ -230,6 +258,12 @@ class Run:
             if name != "update":
                 self._board.add_scalar(name, number, self.update + 1)
         self.report(line)
+
+    def _pace(self, numbers: Mapping[str, float]) -> dict[str, float]:
+        spent = sum(part for name, part in self._shares.items() if name != "validation")
+        if "decisions" not in numbers or spent <= 0:
+            return {}
+        return {"decisions_per_second": round(numbers["decisions"] / spent, 1)}
 
     def _append(self, line: dict[str, float]) -> None:
         path = self.folder / CURVES
@@ -247,7 +281,16 @@ class Run:
         return SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.update + 1)
 
     def save(self, state: State) -> None:
-        """The update is done: keep *state*; a kill after this loses nothing of it."""
+        """The update is done: keep *state*; a kill after this loses nothing of it.
+
+        TrainingError if it holds a number that is not finite: the state before is kept.
+        """
+        for name, array in state.arrays.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise TrainingError(
+                    f"update {self.update + 1}: {name} are no longer finite; the last good state "
+                    f"is {self.folder / LAST}"
+                )
         self.update += 1
         about = {
             "update": self.update,
@@ -304,6 +347,14 @@ def training_versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def _update_of(line: str) -> float:
+    """Update that a line of the curves is about, inf for one that a full disk cut short."""
+    try:
+        return float(json.loads(line)["update"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf
 
 
 def _essence(config: dict[str, Any]) -> dict[str, Any]:

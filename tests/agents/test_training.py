@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from cpsched.agents.config import Config, parse, read
-from cpsched.agents.run import BEST, CURVES, LAST, Run, State, TrainingError
+from cpsched.agents.run import BEST, CONFIG, CURVES, LAST, RECORD, Run, State, TrainingError
 from cpsched.agents.train import train
 from cpsched.agents.weights import Checkpoint, load
 from cpsched.errors import InputError
@@ -191,6 +192,143 @@ def test_a_loss_that_is_no_number_ends_the_run_and_leaves_the_last_state(tmp_pat
     assert again is not None
     assert again.arrays["weights"].tolist() == [0.0, 1.0, 2.0]
     assert [line["update"] for line in lines(tmp_path / "run")] == [1]
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
+    run = run_of(tmp_path / "run")
+    run.save(State({"weights": np.zeros(2)}))
+    with pytest.raises(TrainingError, match=r"update 2: weights are no longer finite; .*last"):
+        run.save(State({"weights": np.array([0.0, np.inf])}))
+    again = run_of(tmp_path / "run")
+    assert again.update == 1
+
+
+def test_a_line_that_a_full_disk_cut_short_is_left_out(tmp_path: Path) -> None:
+    run = run_of(tmp_path / "run")
+    run.log(loss=1.0)
+    run.save(State({"weights": np.zeros(2)}))
+    with (tmp_path / "run" / CURVES).open("a") as file:
+        file.write('{"update": 2, "lo')
+    run_of(tmp_path / "run")
+    assert [line["update"] for line in lines(tmp_path / "run")] == [1]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (LAST, r"last\.npz: is no state of a training run"),
+        (RECORD, r"run\.json: is no record of a training run"),
+    ],
+)
+@pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04 cut"])
+def test_damaged_files_of_a_run_are_named(
+    name: str, message: str, content: bytes, tmp_path: Path
+) -> None:
+    run_of(tmp_path / "run").save(State({"weights": np.zeros(2)}))
+    (tmp_path / "run" / name).write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        run_of(tmp_path / "run")
+
+
+def test_a_run_that_was_killed_at_its_very_beginning_can_begin(tmp_path: Path) -> None:
+    run_of(tmp_path / "run")
+    (tmp_path / "run" / CONFIG).unlink()
+    assert run_of(tmp_path / "run").update == 0
+    assert (tmp_path / "run" / CONFIG).read_text() == TEXT
+
+
+def test_time_inside_another_share_counts_once(tmp_path: Path) -> None:
+    run = run_of(tmp_path / "run")
+    with run.share("copy"):
+        for _ in range(2):
+            with run.share("environment"):
+                time.sleep(0.03)
+        with run.share("learning"), run.share("network"):
+            time.sleep(0.06)
+    with run.share("validation"):
+        time.sleep(0.12)
+    run.log(decisions=12.0)
+    (line,) = lines(tmp_path / "run")
+    shares = {name: line[f"share_{name}"] for name in ("environment", "network", "validation")}
+    assert shares["environment"] > 0.15
+    assert shares["network"] > 0.15
+    assert line["share_copy"] < 0.2
+    assert line["share_learning"] < 0.2
+    total = sum(part for name, part in line.items() if name.startswith("share_"))
+    assert total == pytest.approx(1.0, abs=0.001)
+    # 12 decisions in the 0.12 s that were not spent on validation, or a little more.
+    assert 12 < line["decisions_per_second"] <= 100
+
+
+GRAPH = TEXT.replace("evolution", "{algorithm}").replace(
+    "width = 6\ndepth = 4", "width = 8\nheads = 2\nlayers = 1"
+)
+LEARN = {
+    "self-labelling": "instances = 2\nsamples = 4",
+    "imitation": "seconds = 0.02\nlessons = 2",
+    "ppo": "envs = 2\nsteps = 16\nbatch = 16\nepochs = 1",
+}
+
+
+def graph_text(algorithm: str) -> str:
+    text = GRAPH.replace("{algorithm}", algorithm)
+    return text.replace("pairs = 6\ninstances = 4", LEARN[algorithm])
+
+
+def test_ppo_says_where_the_time_goes(tmp_path: Path) -> None:
+    path = tmp_path / "trial.toml"
+    path.write_text(graph_text("ppo"))
+    train(path, tmp_path / "run", changes={"run.updates": "4"})
+    for line in lines(tmp_path / "run"):
+        assert line["decisions"] == 2 * 16 * 2
+        assert line["decisions_per_second"] > 0
+        for name in ("environment", "network", "learning", "copy", "validation"):
+            assert line[f"share_{name}"] >= 0
+
+
+def test_equal_seeds_of_ppo_are_equal(tmp_path: Path) -> None:
+    path = tmp_path / "trial.toml"
+    path.write_text(graph_text("ppo"))
+    for name in ("one", "other"):
+        train(path, tmp_path / name, changes={"run.updates": "4"})
+    one, other = (load(tmp_path / name / BEST) for name in ("one", "other"))
+    assert all(np.array_equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
+
+
+@pytest.mark.parametrize("algorithm", list(LEARN))
+def test_a_graph_network_that_goes_astray_ends_the_run(
+    algorithm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "trial.toml"
+    path.write_text(graph_text(algorithm))
+    train(path, tmp_path / "run", changes={"run.updates": "1"})
+    before = (tmp_path / "run" / LAST).read_bytes()
+    step = torch.optim.Adam.step
+
+    def astray(self: torch.optim.Adam, *arguments: object) -> object:
+        result = step(self, *arguments)
+        with torch.no_grad():
+            self.param_groups[0]["params"][0].fill_(float("nan"))
+        return result
+
+    monkeypatch.setattr(torch.optim.Adam, "step", astray)
+    with pytest.raises(TrainingError, match="no longer finite; the last good state is kept"):
+        train(path, tmp_path / "run", changes={"run.updates": "9"})
+    assert (tmp_path / "run" / LAST).read_bytes() == before
+
+
+def test_weights_to_start_with_must_fit_and_are_needed_once(tmp_path: Path) -> None:
+    path = tmp_path / "trial.toml"
+    path.write_text(graph_text("self-labelling"))
+    first = train(path, tmp_path / "first", changes={"run.updates": "1"})
+    path.write_text(graph_text("ppo"))
+    start = {"train.start": f'"{first}"'}
+    with pytest.raises(InputError, match=r"has width 8, the configuration's network\.width is 12"):
+        train(path, tmp_path / "wide", changes={"network.width": "12", **start})
+    train(path, tmp_path / "run", changes={"run.updates": "1", **start})
+    first.unlink()
+    train(path, tmp_path / "run", changes={"run.updates": "2", **start})
+    assert lines(tmp_path / "run")[-1]["update"] == 2
 
 
 def test_a_full_disk_leaves_the_last_state(
