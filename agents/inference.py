@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast, runtime_checkable
 
+from cpsched.agents.weights import load
 from cpsched.errors import InputError
 
 if TYPE_CHECKING:
@@ -78,8 +79,17 @@ class BeamPolicy(Protocol):
         """The solution at the end of a beam of *width*, if there is one."""
 
 
+def prepare(weights: str) -> None:
+    """Import what *weights*, a name or a file, run on; raises as ``load`` and ``policy_of``."""
+    _class(load(weights))
+
+
 def policy_of(checkpoint: Checkpoint) -> LearnedPolicy:
     """The policy that *checkpoint* holds; InputError if it does not fit."""
+    return _class(checkpoint).of(checkpoint)
+
+
+def _class(checkpoint: Checkpoint) -> type[LearnedPolicy]:
     key = checkpoint.kind, checkpoint.family
     if key not in _CLASSES:
         known = ", ".join(f"{kind} for {family}" for kind, family in _CLASSES)
@@ -93,4 +103,4 @@ def policy_of(checkpoint: Checkpoint) -> LearnedPolicy:
         raise InputError(
             f"weights of the kind {key[0]} need {error.name}: pip install cpsched[rl]"
         ) from error
-    return cast("type[LearnedPolicy]", getattr(found, name)).of(checkpoint)
+    return cast("type[LearnedPolicy]", getattr(found, name))

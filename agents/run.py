@@ -16,6 +16,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import platform
 import time
 from contextlib import contextmanager
@@ -27,13 +28,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from cpsched.agents.weights import SUFFIX, save, write_whole
+from cpsched.agents.weights import SUFFIX, digest, save, write_whole
 from cpsched.errors import CpschedError, InputError
 from cpsched.protocols import available_cores
 from cpsched.result import versions
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterator, Mapping
 
     import numpy.typing as npt
@@ -318,8 +318,14 @@ class Run:
 
     def card(self, **more: Any) -> dict[str, Any]:
         """What the card of weights says of this run, and *more*."""
+        config = self.config.record()
+        start = config["train"].get("start")
+        if start:
+            # What it began with, not where that lay.
+            name = Path(start).parent.name if os.sep in start else start
+            config["train"]["start"] = f"{name}, SHA-256 {digest(start)}"
         return {
-            "config": self.config.record(),
+            "config": config,
             "seeds": [self.config.run.seed],
             "seconds": round(self.seconds, 1),
             "updates": self.update + 1,

@@ -15,6 +15,7 @@ from cpsched.errors import InputError
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Collection
 
     from cpsched.incumbent import Incumbent
     from cpsched.protocols import Instance, Limits
@@ -106,15 +107,27 @@ def settled(method: str, inference: Inference | None, family: str) -> tuple[str,
 
 def obstacle(method: str, instance: Instance) -> str:
     """What keeps a learned *method* from solving *instance*; empty if nothing is known to."""
-    known = BEAM_WEIGHTS if method.startswith("beam") else DEFAULT_WEIGHTS
-    if instance.family not in known:
+    if not _known(method, instance.family):
         return f"has no weights for {instance.name}, of the family {instance.family}"
     return ""
 
 
-def prepare() -> None:
-    """Import what policies run on."""
+def prepare(method: str, inference: Inference | None, families: Collection[str] | None) -> None:
+    """Import what a learned *method* runs on, kernels or torch, for *families* (None: all).
+
+    InputError if the weights cannot be read.
+    """
     import_module("cpsched.agents.methods")
+    loading = import_module("cpsched.agents.inference")
+    for family in DEFAULT_WEIGHTS if families is None else families:
+        if not _known(method, family) and (inference is None or inference.weights is None):
+            continue
+        _, asked = settled(method, inference, family)
+        loading.prepare(asked.weights)
+
+
+def _known(method: str, family: str) -> bool:
+    return family in (BEAM_WEIGHTS if method.startswith("beam") else DEFAULT_WEIGHTS)
 
 
 def start(

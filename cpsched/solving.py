@@ -65,11 +65,13 @@ def prepare(
     methods: Iterable[str] | None = None,
     *,
     instances: Sequence[Instance] | None = None,
+    inference: learned.Inference | None = None,
 ) -> float:
     """Load the kernels that *methods* (default: all) run, compiling them if their cache is cold.
 
     on_compile: called from another thread if it takes so long that they must be compiling;
-    instances: what will be solved, default anything; some need fewer kernels.
+    instances: what will be solved, default anything; some need fewer kernels. inference: how
+    learned methods are asked.
     Returns the seconds spent compiling, 0 if the cache was warm.
     """
     names = None if methods is None else set(methods)
@@ -90,7 +92,9 @@ def prepare(
                 wanted = [one for one in family.METHODS if names is None or one in names]
                 family.prepare(wanted, None if instances is None else members)
         if asked:
-            learned.prepare()
+            kinds = {one.family for one in instances} if instances is not None else None
+            for name in asked:
+                learned.prepare(name, inference, kinds)
     finally:
         timer.cancel()
     return time.perf_counter() - start if compiled_now() else 0.0
@@ -153,7 +157,7 @@ def solve(
     check_supported(method, instance)
     limits = Limits(time_limit, available_cores() if workers is None else workers, seed)
     asked = _asked(method, inference, instance)
-    setup_time = prepare(methods=[method], instances=[instance])
+    setup_time = prepare(methods=[method], instances=[instance], inference=inference)
     incumbent: Incumbent[Any] = Incumbent(limits.time_limit, stop)
     if hint is not None:
         report = check(instance, hint)

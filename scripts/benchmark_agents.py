@@ -89,7 +89,8 @@ def _measure(
             if options.first is not None:
                 chosen = row.cases()[: options.first]
                 runs = [run for run in runs if run.case in chosen]
-            solving.prepare(methods=able, instances=[case.instance for case in row.cases()[:1]])
+            first = [case.instance for case in row.cases()[:1]]
+            solving.prepare(methods=able, instances=first, inference=row.asked())
             _do(row.name, runs, file, conditions, stop)
             records = list(file.records)
             page.write(options.target, list(ROWS.values()), records, DOCS / "data" / PUBLISHED)

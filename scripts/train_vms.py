@@ -8,7 +8,7 @@ from training import command
 
 EXAMPLES = """\
 examples:
-  ten minutes on two cores:
+  a quarter of an hour on two cores:
       python scripts/train_vms.py scripts/configs/vms_score.toml runs/vms
   try the result:
       cpsched generate vms --pms 280 --seed 3 --output vms.json

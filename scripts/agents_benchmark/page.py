@@ -252,6 +252,7 @@ def _placements(row: Row, done: Sequence[tuple[Run, Record]]) -> list[str]:
             for run, record in runs
             if run.method != row.against and _pair(run, record) in base
         ]
+        pairs = [(_rank(mine), _rank(other)) for mine, other in pairs]
         counts = [
             sum(mine < other for mine, other in pairs),
             sum(mine == other for mine, other in pairs),
@@ -276,6 +277,11 @@ def _placements(row: Row, done: Sequence[tuple[Run, Record]]) -> list[str]:
     if family.INSTANCE is Cluster:
         lines += ["", *_tiers(row, done)]
     return lines
+
+
+def _rank(objective: int | None) -> tuple[bool, int]:
+    """Of an objective; having none is worst."""
+    return objective is None, objective or 0
 
 
 def _tiers(row: Row, done: Sequence[tuple[Run, Record]]) -> list[str]:

@@ -63,14 +63,20 @@ class Row:
     def runs(self, methods: tuple[str, ...] | None = None) -> list[Run]:
         """Its runs, those of one instance next to each other."""
         return [
-            Run(case, method, Limits(limit, 1, self.seed), self._asked(method))
+            Run(
+                case,
+                method,
+                Limits(limit, 1, self.seed),
+                self.asked() if is_learned(method) else None,
+            )
             for case in self.cases()
             for limit in self.limits
             for method in methods or self.methods
         ]
 
-    def _asked(self, method: str) -> Inference | None:
-        return Inference(weights=self.weights) if is_learned(method) else None
+    def asked(self) -> Inference:
+        """How its learned methods are asked."""
+        return Inference(weights=self.weights)
 
     def missing(self) -> list[str]:
         """Methods that this version does not have, or not for these instances."""

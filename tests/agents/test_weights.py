@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from cpsched.agents.weights import Checkpoint, load, save, shipped
 from cpsched.errors import InputError, UnknownNameError
+from cpsched.learned import BEAM_WEIGHTS, DEFAULT_WEIGHTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +98,10 @@ def test_a_full_disk_leaves_what_was_there(
     assert [one.name for one in tmp_path.iterdir()] == ["one.safetensors"]
 
 
+def test_default_weights_are_shipped() -> None:
+    assert {*DEFAULT_WEIGHTS.values(), *BEAM_WEIGHTS.values()} == set(shipped())
+
+
 def test_shipped_weights_can_be_loaded() -> None:
     for name, line in shipped().items():
         found = load(name)
@@ -106,3 +111,4 @@ def test_shipped_weights_can_be_loaded() -> None:
         assert {"data", "seeds", "seconds", "device", "results", "versions", "date"} <= set(
             found.card
         )
+        assert "/" not in str(found.card["config"]), "no path of a machine"
