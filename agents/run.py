@@ -104,6 +104,7 @@ class Run:
         self._before = 0.0
         self._shares: dict[str, float] = {}
         self._inner = 0.0
+        self._start: str | None = None
         self._state: State | None = None
         self._open(text)
 
@@ -118,12 +119,17 @@ class Run:
         if there and RECORD not in there:
             raise InputError("the folder is not empty and holds no training run", source=source)
         if RECORD in there:
-            earlier = self._earlier()
+            earlier, self._start = self._earlier()
             if _essence(earlier) != _essence(json.loads(json.dumps(self.config.record()))):
                 raise InputError(
                     "the folder holds a run of another configuration; name another folder",
                     source=source,
                 )
+        start = self.config.record()["train"].get("start")
+        if start and self._start is None:
+            # What it begins with, not where that lies: the file may change, or go.
+            name = Path(start).parent.name if os.sep in start else start
+            self._start = f"{name}, SHA-256 {digest(start)}"
         # The record comes first: a folder that has it is a run, whenever a kill comes.
         write_whole(self.folder / RECORD, (json.dumps(self._record(), indent=1) + "\n").encode())
         if CONFIG not in there:
@@ -131,21 +137,23 @@ class Run:
         if LAST in there:
             self._resume()
 
-    def _earlier(self) -> dict[str, Any]:
+    def _earlier(self) -> tuple[dict[str, Any], str | None]:
         path = self.folder / RECORD
         try:
-            config: dict[str, Any] = json.loads(path.read_text())["config"]
+            record = json.loads(path.read_text())
+            config: dict[str, Any] = record["config"]
             dict(config["run"])
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise InputError(f"cannot be read: {reason}", source=str(path)) from error
         except (ValueError, KeyError, TypeError):
             raise InputError("is no record of a training run", source=str(path)) from None
-        return config
+        return config, record.get("start")
 
     def _record(self) -> dict[str, Any]:
         return {
             "config": self.config.record(),
+            "start": self._start,
             "versions": training_versions(),
             "machine": f"{platform.processor() or platform.machine()}, {available_cores()} cores",
             "device": self.device,
@@ -319,11 +327,8 @@ class Run:
     def card(self, **more: Any) -> dict[str, Any]:
         """What the card of weights says of this run, and *more*."""
         config = self.config.record()
-        start = config["train"].get("start")
-        if start:
-            # What it began with, not where that lay.
-            name = Path(start).parent.name if os.sep in start else start
-            config["train"]["start"] = f"{name}, SHA-256 {digest(start)}"
+        if self._start is not None:
+            config["train"]["start"] = self._start
         return {
             "config": config,
             "seeds": [self.config.run.seed],

@@ -17,7 +17,7 @@ import torch
 from cpsched.agents.config import Config, parse, read
 from cpsched.agents.run import BEST, CONFIG, CURVES, LAST, RECORD, Run, State, TrainingError
 from cpsched.agents.train import train
-from cpsched.agents.weights import Checkpoint, load
+from cpsched.agents.weights import Checkpoint, digest, load
 from cpsched.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -326,6 +326,8 @@ def test_weights_to_start_with_must_fit_and_are_needed_once(tmp_path: Path) -> N
     with pytest.raises(InputError, match=r"has width 8, the configuration's network\.width is 12"):
         train(path, tmp_path / "wide", changes={"network.width": "12", **start})
     train(path, tmp_path / "run", changes={"run.updates": "1", **start})
+    said = load(tmp_path / "run" / BEST).card["config"]["train"]["start"]
+    assert said == f"first, SHA-256 {digest(first)}"
     first.unlink()
     train(path, tmp_path / "run", changes={"run.updates": "2", **start})
     assert lines(tmp_path / "run")[-1]["update"] == 2
