@@ -66,10 +66,15 @@ class Exam:
         if state is None:
             with run.share("validation"):
                 limit = self.table.seconds
-                self.references = [
-                    self.data.cost(one, solve(one, time_limit=limit, workers=1).solution)
-                    for one in instances
-                ]
+                found = [solve(one, time_limit=limit, workers=1).solution for one in instances]
+            if any(solution is None for solution in found):
+                raise InputError(
+                    f"validation.seconds is too short: the solver comes to nothing in {limit} s"
+                )
+            self.references = [
+                self.data.cost(one, solution)
+                for one, solution in zip(instances, found, strict=True)
+            ]
         else:
             self.references = state.numbers["references"]
         self.instances = instances

@@ -16,6 +16,7 @@ from cpsched.agents.config import require
 from cpsched.agents.episodes import Episodes, Past, root_of
 from cpsched.agents.graph_training import Exam, Lesson, Validation, begin, imitate, state_of
 from cpsched.agents.networks.graph import GraphShape
+from cpsched.errors import InputError
 from cpsched.formulation import Assign, Start
 from cpsched.solving import solve
 
@@ -80,6 +81,10 @@ def train(run: Run) -> None:
                 result = solve(shop, time_limit=table.seconds, workers=1)
                 if result.solution is not None:
                     pool.append(replay(shop, result.solution))
+        if not pool:
+            raise InputError(
+                f"train.seconds is too short: the solver comes to nothing in {table.seconds} s"
+            )
         del pool[: -table.pool]
         with run.share("learning"):
             chosen = rng.integers(len(pool), size=min(table.lessons, len(pool)))

@@ -56,10 +56,18 @@ class Ppo:
     start: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("envs", "batch", "epochs"):
+        for name in ("envs", "epochs"):
             value = getattr(self, name)
             require(value >= 1, f"{name} must be at least 1", value)
-        require(self.steps >= 2, "steps must be at least 2", self.steps)
+        for name in ("steps", "batch"):
+            value = getattr(self, name)
+            require(value >= 2, f"{name} must be at least 2", value)
+        # Advantages are divided by their deviation in a minibatch, which one alone has not.
+        require(
+            self.envs * self.steps % self.batch != 1,
+            f"batch must not leave one step over of the {self.envs * self.steps} of an update",
+            self.batch,
+        )
         require(self.rate > 0, "rate must be above 0", self.rate)
         require(0 < self.final <= 1, "final must be in (0, 1]", self.final)
         require(0 <= self.lam <= 1, "lam must be in [0, 1]", self.lam)

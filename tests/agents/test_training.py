@@ -333,6 +333,25 @@ def test_weights_to_start_with_must_fit_and_are_needed_once(tmp_path: Path) -> N
     assert lines(tmp_path / "run")[-1]["update"] == 2
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "key", "value", "message"),
+    [
+        ("imitation", "train.seconds", "1e-7", "train.seconds is too short: the solver comes to"),
+        ("ppo", "validation.seconds", "1e-7", "validation.seconds is too short: the solver"),
+        ("ppo", "train.batch", "1", "batch must be at least 2, not 1"),
+        ("ppo", "train.batch", "31", "batch must not leave one step over of the 32 of an update"),
+        ("ppo", "run.seed", "4294967296", "seed must be in 0..2147483647, not 4294967296"),
+    ],
+)
+def test_values_that_nothing_can_be_learnt_with(
+    algorithm: str, key: str, value: str, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "trial.toml"
+    path.write_text(graph_text(algorithm))
+    with pytest.raises(InputError, match=message):
+        train(path, tmp_path / "run", changes={key: value})
+
+
 def test_a_full_disk_leaves_the_last_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
