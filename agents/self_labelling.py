@@ -77,7 +77,8 @@ def train(run: Run) -> None:
             )
         decisions += len(past) * len(heat)
         found = episodes.objective.reshape(len(shops), table.samples)
-        spread.append(float((found.mean(axis=1) / found.min(axis=1) - 1).mean()))
+        best = found.min(axis=1)
+        spread.append(float(((found.mean(axis=1) - best) / np.maximum(1, np.abs(best))).mean()))
         rows = found.argmin(axis=1) + np.arange(len(shops)) * table.samples
         lessons = [Lesson.of(episodes, past, row) for row in rows.tolist()]
         with run.share("learning"):
