@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 #: the configuration, and ``train(run)``.
 ALGORITHMS = {
     ("jobshop", "evolution"): "cpsched.agents.score.train_jobshop",
+    ("pods", "evolution"): "cpsched.agents.score.train_pods",
     ("vms", "evolution"): "cpsched.agents.score.train_vms",
     **{
         (family, name): f"cpsched.agents.{name.replace('-', '_')}"

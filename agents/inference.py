@@ -21,6 +21,7 @@ _CLASSES = {
     ("score", "jobshop"): "cpsched.agents.score.jobshop:ShopScore",
     ("graph", "jobshop"): "cpsched.agents.graph_policy:GraphPolicy",
     ("graph", "pods"): "cpsched.agents.graph_policy:GraphPolicy",
+    ("score", "pods"): "cpsched.agents.score.pods:PodScore",
     ("score", "vms"): "cpsched.agents.score.vms:VmScore",
 }
 

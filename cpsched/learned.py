@@ -32,7 +32,7 @@ _SAMPLES = {"policy": 1, "beam": 8, "hybrid": 32}
 #: Weights of each family that has some, unless others are named.
 DEFAULT_WEIGHTS = {
     "jobshop": "jobshop-score",
-    "pods": "pods-graph",
+    "pods": "pods-score",
     "vms": "vms-score",
 }
 #: The same for the method ``beam``, which needs a graph network.

@@ -8,8 +8,10 @@ from training import command
 
 EXAMPLES = """\
 examples:
-  a quarter of an hour on one core:
-      python scripts/train_pods.py scripts/configs/pods_graph.toml runs/pods
+  the small score, four minutes on two cores:
+      python scripts/train_pods.py scripts/configs/pods_score.toml runs/pods
+  the graph network, a quarter of an hour on one core:
+      python scripts/train_pods.py scripts/configs/pods_graph.toml runs/graph
   try the result:
       cpsched generate pods --seed 7 --output pods.jsonl
       cpsched solve pods.jsonl --method policy --weights runs/pods/best.safetensors

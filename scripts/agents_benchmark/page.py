@@ -65,8 +65,9 @@ _CURVES = {
     "jobshop-self-labelling": "job shop, graph network, self-labelling, one core",
     "jobshop-ppo": "job shop, graph network, PPO, one core",
     "jobshop-graph": "job shop, graph network that is shipped: self-labelling, from the one above",
+    "pods-score": "pods, small score, evolution, two cores",
     "pods-imitation": "pods, graph network, imitation, one core",
-    "pods-graph": "pods, graph network that is shipped: self-labelling, from the one above",
+    "pods-graph": "pods, graph network: self-labelling, from the one above",
     "vms-score": "VMs, small score, evolution, two cores",
 }
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import cpsched
 from cpsched import learned, solving
+from cpsched.agents.data import PodData
 from cpsched.agents.score import jobshop as shop_score
 from cpsched.agents.score.flat import initial
 from cpsched.agents.weights import Checkpoint, save
@@ -98,6 +99,17 @@ def test_the_policy_of_vms_comes_close_to_the_optimum() -> None:
         }
         assert rates["auto"] <= rates["policy"] <= 1.02 * rates["auto"]
         assert rates["policy"] <= rates["greedy"]
+
+
+def test_the_policy_of_pods_places_no_fewer_than_the_default_scheduler() -> None:
+    rng = np.random.default_rng(2_000_000)
+    unplaced = {"policy": 0, "default-scheduler": 0, "best-fit": 0}
+    for cluster in PodData(nodes=(8, 16), bare=1.0).draw(rng, 12):
+        for method in unplaced:
+            result = cpsched.solve(cluster, method=method, time_limit=10, workers=1)
+            assert result.solution is not None
+            unplaced[method] += int((result.solution.node < 0).sum())
+    assert unplaced["policy"] < unplaced["default-scheduler"] < unplaced["best-fit"]
 
 
 def _rate(cluster: object, result: Result[object]) -> float:
