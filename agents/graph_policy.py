@@ -48,12 +48,9 @@ class GraphPolicy:
         stop: Callable[[], bool],
         halt: npt.NDArray[np.int64] | None = None,
         temperature: float | None = None,
-        threshold: float | None = None,
     ) -> Iterator[Any]:
         """See ``LearnedPolicy``; nothing where every episode comes to a dead end."""
         del halt  # between two steps *stop* is asked
-        if threshold is not None:
-            raise InputError("the graph policy knows no threshold")
         root = self._root(instance)
         if root is None:
             return

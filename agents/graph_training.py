@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from cpsched.agents.candidates import Candidates
-from cpsched.agents.config import require
 from cpsched.agents.episodes import Episodes, roll, root_of
 from cpsched.agents.networks.graph import (
     GraphNetwork,
@@ -30,26 +29,7 @@ if TYPE_CHECKING:
     from cpsched.agents.candidates import Map
     from cpsched.agents.episodes import Past
     from cpsched.agents.run import Run
-
-
-@dataclass(frozen=True)
-class Validation:
-    """The table ``[validation]``.
-
-    instances: how many; every: updates from one validation to the next; samples: of the sampled
-    gap; seconds: of the reference solve of each instance, once, on one core.
-    """
-
-    instances: int = 27
-    every: int = 20
-    samples: int = 16
-    seconds: float = 0.5
-
-    def __post_init__(self) -> None:
-        require(self.instances >= 1, "instances must be at least 1", self.instances)
-        require(self.every >= 1, "every must be at least 1", self.every)
-        require(self.samples >= 2, "samples must be at least 2", self.samples)
-        require(self.seconds > 0, "seconds must be above 0", self.seconds)
+    from cpsched.agents.validation import Validation
 
 
 class Exam:

@@ -14,8 +14,9 @@ import numpy as np
 
 from cpsched.agents.config import require
 from cpsched.agents.episodes import Episodes, Past, root_of
-from cpsched.agents.graph_training import Exam, Lesson, Validation, begin, imitate, state_of
+from cpsched.agents.graph_training import Exam, Lesson, begin, imitate, state_of
 from cpsched.agents.networks.graph import GraphShape
+from cpsched.agents.validation import Validation
 from cpsched.errors import InputError
 from cpsched.formulation import Assign, Start
 from cpsched.solving import solve

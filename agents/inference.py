@@ -45,7 +45,6 @@ class LearnedPolicy(Protocol):
         stop: Callable[[], bool],
         halt: npt.NDArray[np.int64] | None = None,
         temperature: float | None = None,
-        threshold: float | None = None,
     ) -> Iterator[Any]:
         """Solutions of *instance*, as they are finished, each better than those before.
 
@@ -66,9 +65,6 @@ class LearnedPolicy(Protocol):
             Shape (1,): anything but 0 ends a kernel that is under way.
         temperature
             Of the draws; None: that of the checkpoint.
-        threshold
-            Draw only among decisions whose probability is above this quantile of all; None: among
-            all. Only the two-stage policy knows it; others raise InputError.
         """
 
 

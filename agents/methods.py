@@ -56,7 +56,6 @@ def run(
             stop=stop,
             halt=incumbent.halt,
             temperature=inference.temperature,
-            threshold=inference.threshold,
         )
     for solution in found:
         value = family.value(instance, solution)

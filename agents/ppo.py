@@ -20,9 +20,10 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from cpsched.agents.candidate_env import CandidateVecEnv
 from cpsched.agents.candidates import Candidates
 from cpsched.agents.config import require
-from cpsched.agents.graph_training import Exam, Validation, begin, state_of
+from cpsched.agents.graph_training import Exam, begin, state_of
 from cpsched.agents.networks.graph import GraphNetwork, GraphShape, Memory
 from cpsched.agents.run import TrainingError
+from cpsched.agents.validation import Validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,9 @@ import torch
 
 from cpsched.agents.config import require
 from cpsched.agents.episodes import Episodes, roll, root_of
-from cpsched.agents.graph_training import Exam, Lesson, Validation, begin, imitate, state_of
+from cpsched.agents.graph_training import Exam, Lesson, begin, imitate, state_of
 from cpsched.agents.networks.graph import GraphShape
+from cpsched.agents.validation import Validation
 
 if TYPE_CHECKING:
     from cpsched.agents.data import Data

@@ -30,7 +30,6 @@ SUFFIX = ".safetensors"
 KINDS = {
     "score": "a small network that scores what is in conflict",
     "graph": "a graph network with a pointer to the next decision",
-    "moves": "a two-stage network: what to move, then where to",
 }
 
 _LAYOUT = 1

@@ -150,4 +150,4 @@ def policy_key(learned: Mapping[str, Any] | None) -> tuple[Any, ...]:
     """What makes two policies the same: the weights by content, not by name."""
     if learned is None:
         return ()
-    return tuple(learned[key] for key in ("sha256", "samples", "temperature", "threshold"))
+    return tuple(learned[key] for key in ("sha256", "samples", "temperature"))

@@ -55,8 +55,6 @@ class Inference:
         Name of shipped weights, or a file; None: ``DEFAULT_WEIGHTS`` of the family.
     temperature
         Of the draws, above 0: the larger, the more even. None: what the weights say.
-    threshold
-        Draw only among decisions whose probability is above this quantile, in [0, 1).
 
     Raises InputError for a value out of range.
     """
@@ -64,15 +62,12 @@ class Inference:
     samples: int | None = None
     weights: str | None = None
     temperature: float | None = None
-    threshold: float | None = None
 
     def __post_init__(self) -> None:
         if self.samples is not None and not 1 <= self.samples <= MAX_SAMPLES:
             raise InputError(f"samples must be in 1..{MAX_SAMPLES}, not {self.samples}")
         if self.temperature is not None and not 0 < self.temperature <= 1000:
             raise InputError(f"temperature must be in (0, 1000], not {self.temperature}")
-        if self.threshold is not None and not 0 <= self.threshold < 1:
-            raise InputError(f"threshold must be in [0, 1), not {self.threshold}")
 
 
 def is_learned(method: str) -> bool:
@@ -153,5 +148,4 @@ def record(inference: Inference) -> dict[str, Any]:
         "sha256": weights.digest(inference.weights),
         "samples": inference.samples,
         "temperature": inference.temperature,
-        "threshold": inference.threshold,
     }

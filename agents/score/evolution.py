@@ -56,23 +56,15 @@ class Evolution:
 
 
 @dataclass(frozen=True)
-class Validation:
-    """The table ``[validation]``.
+class HiddenLayer:
+    """The table ``[network]``: width of the one hidden layer, and the temperature of draws."""
 
-    instances: how many; every: updates from one validation to the next; samples: of the sampled
-    gap; seconds: of the reference solve of each instance, once, on one core.
-    """
-
-    instances: int = 45
-    every: int = 20
-    samples: int = 32
-    seconds: float = 0.5
+    width: int = 16
+    temperature: float = 0.05
 
     def __post_init__(self) -> None:
-        require(self.instances >= 1, "instances must be at least 1", self.instances)
-        require(self.every >= 1, "every must be at least 1", self.every)
-        require(self.samples >= 2, "samples must be at least 2", self.samples)
-        require(self.seconds > 0, "seconds must be above 0", self.seconds)
+        require(1 <= self.width <= 512, "width must be in 1..512", self.width)
+        require(self.temperature > 0, "temperature must be above 0", self.temperature)
 
 
 class Problem(ABC, Generic[BatchT]):

@@ -11,7 +11,7 @@ from cpsched.agents.score.flat import divided, joined, require_features
 from cpsched.errors import InputError, StopRequestedError
 from cpsched.jobshop.instance import JobShop
 from cpsched.jobshop.score import FEATURES, Network, Shop, dispatch, shapes
-from cpsched.jobshop.score_kernels import NUM_FEATURES
+from cpsched.jobshop.score_features import NUM_FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -69,11 +69,8 @@ class ShopScore:
         stop: Callable[[], bool],
         halt: npt.NDArray[np.int64] | None = None,
         temperature: float | None = None,
-        threshold: float | None = None,
     ) -> Iterator[Schedule]:
         """See ``LearnedPolicy``."""
-        if threshold is not None:
-            raise InputError("the learned score of job shops knows no threshold")
         if not isinstance(instance, JobShop):
             raise InputError(f"{instance.name} is no job shop")
         shop = Shop(instance)

@@ -65,11 +65,8 @@ class PodScore:
         stop: Callable[[], bool],
         halt: npt.NDArray[np.int64] | None = None,
         temperature: float | None = None,
-        threshold: float | None = None,
     ) -> Iterator[Placement]:
         """See ``LearnedPolicy``."""
-        if threshold is not None:
-            raise InputError("the learned placement of pods knows no threshold")
         if not isinstance(instance, Cluster):
             raise InputError(f"{instance.name} is no cluster of pods")
         placing = Placing(instance)

@@ -9,8 +9,9 @@ import numpy as np
 
 from cpsched.agents.config import require
 from cpsched.agents.data import ShopData
-from cpsched.agents.score.evolution import Evolution, Problem, Validation, evolve
+from cpsched.agents.score.evolution import Evolution, Problem, evolve
 from cpsched.agents.score.jobshop import config_of, tensors_of
+from cpsched.agents.validation import Validation
 from cpsched.agents.weights import Checkpoint
 from cpsched.jobshop import score
 from cpsched.jobshop.bounds import lower_bound

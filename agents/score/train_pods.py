@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cpsched.agents.config import require
 from cpsched.agents.data import PodData
-from cpsched.agents.score.evolution import Evolution, Problem, Validation, evolve
+from cpsched.agents.score.evolution import Evolution, HiddenLayer, Problem, evolve
 from cpsched.agents.score.pods import config_of, tensors_of
+from cpsched.agents.validation import Validation
 from cpsched.agents.weights import Checkpoint
 from cpsched.pods import score
 from cpsched.pods.score import Placing, shapes
@@ -28,19 +27,7 @@ _POOL = 300
 _MOVED = 0.02
 
 
-@dataclass(frozen=True)
-class Network:
-    """The table ``[network]``: width of the hidden layer, and the temperature of draws."""
-
-    width: int = 16
-    temperature: float = 0.05
-
-    def __post_init__(self) -> None:
-        require(1 <= self.width <= 512, "width must be in 1..512", self.width)
-        require(self.temperature > 0, "temperature must be above 0", self.temperature)
-
-
-TABLES = {"data": PodData, "network": Network, "train": Evolution, "validation": Validation}
+TABLES = {"data": PodData, "network": HiddenLayer, "train": Evolution, "validation": Validation}
 
 
 class PodProblem(Problem[list[Placing]]):
@@ -50,7 +37,7 @@ class PodProblem(Problem[list[Placing]]):
 
     def __init__(self, config: Config) -> None:
         self.data: PodData = config["data"]
-        self.network: Network = config["network"]
+        self.network: HiddenLayer = config["network"]
         self.exam: Validation = config["validation"]
         self.shapes = shapes(self.network.width)
         rng = np.random.default_rng(config.run.seed)

@@ -9,8 +9,9 @@ import numpy as np
 
 from cpsched.agents.config import require
 from cpsched.agents.data import VALIDATION
-from cpsched.agents.score.evolution import Evolution, Problem, Validation, evolve
+from cpsched.agents.score.evolution import Evolution, HiddenLayer, Problem, evolve
 from cpsched.agents.score.vms import config_of, tensors_of
+from cpsched.agents.validation import Validation
 from cpsched.agents.weights import Checkpoint
 from cpsched.instances.generate_vms import WORKLOADS, generate_vms
 from cpsched.solving import solve
@@ -52,19 +53,12 @@ class ClusterData:
         require(self.exam_moves >= 1, "exam_moves must be at least 1", self.exam_moves)
 
 
-@dataclass(frozen=True)
-class Network:
-    """The table ``[network]``: width of the hidden layers, and the temperature of draws."""
-
-    width: int = 16
-    temperature: float = 0.05
-
-    def __post_init__(self) -> None:
-        require(1 <= self.width <= 512, "width must be in 1..512", self.width)
-        require(self.temperature > 0, "temperature must be above 0", self.temperature)
-
-
-TABLES = {"data": ClusterData, "network": Network, "train": Evolution, "validation": Validation}
+TABLES = {
+    "data": ClusterData,
+    "network": HiddenLayer,
+    "train": Evolution,
+    "validation": Validation,
+}
 
 
 class ClusterProblem(Problem[list[Moves]]):
@@ -74,7 +68,7 @@ class ClusterProblem(Problem[list[Moves]]):
 
     def __init__(self, config: Config) -> None:
         self.data: ClusterData = config["data"]
-        self.network: Network = config["network"]
+        self.network: HiddenLayer = config["network"]
         self.exam: Validation = config["validation"]
         self.shapes = shapes(self.network.width)
         rng = np.random.default_rng(config.run.seed)

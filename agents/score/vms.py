@@ -11,7 +11,7 @@ from cpsched.errors import InputError
 from cpsched.vms.greedy import NoWayError
 from cpsched.vms.instance import VmCluster
 from cpsched.vms.score import FEATURES, Moves, Network, shapes
-from cpsched.vms.score_kernels import COME_FEATURES, LEAVE_FEATURES
+from cpsched.vms.score_features import COME_FEATURES, LEAVE_FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -71,11 +71,8 @@ class VmScore:
         stop: Callable[[], bool],
         halt: npt.NDArray[np.int64] | None = None,
         temperature: float | None = None,
-        threshold: float | None = None,
     ) -> Iterator[Migrations]:
         """See ``LearnedPolicy``; nothing where an evacuation or a goal is out of reach."""
-        if threshold is not None:
-            raise InputError("the learned heuristic of VMs knows no threshold")
         if not isinstance(instance, VmCluster):
             raise InputError(f"{instance.name} is no cluster of VMs")
         try:

@@ -11,7 +11,7 @@ import typer
 from cpsched import families, learned, report
 from cpsched.cli.bench_runs import Side, execute
 from cpsched.cli.files import OutputFile
-from cpsched.cli.inference import Samples, Temperature, Threshold, Weights, inference
+from cpsched.cli.inference import Samples, Temperature, Weights, inference
 from cpsched.cli.sources import best_known, expand, is_shipped, read_instances
 from cpsched.cli.tables import print_table
 from cpsched.errors import InputError
@@ -107,7 +107,6 @@ def bench(
     samples: Samples = None,
     weights: Weights = None,
     temperature: Temperature = None,
-    threshold: Threshold = None,
 ) -> None:
     """Run methods over instances, one JSON line per run, and print a table of means.
 
@@ -146,7 +145,7 @@ def bench(
         [_seed(text) for text in _split(seeds, "--seeds")],
         time_limit=time_limit,
         workers=workers,
-        inference=inference(asking, samples, weights, temperature, threshold),
+        inference=inference(asking, samples, weights, temperature),
     )
     side.check(workers)
     OutputFile(output, suffixes=(".jsonl", ".json"), inputs=expand(sources, output))

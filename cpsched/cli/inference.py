@@ -42,16 +42,6 @@ Temperature = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-Threshold = Annotated[
-    float | None,
-    typer.Option(
-        "--threshold",
-        metavar="Q",
-        help="Draw only among decisions whose probability is above this quantile.",
-        show_default="among all",
-        rich_help_panel=_PANEL,
-    ),
-]
 
 
 def inference(
@@ -59,7 +49,6 @@ def inference(
     samples: int | None,
     weights: str | None,
     temperature: float | None,
-    threshold: float | None,
 ) -> learned.Inference | None:
     """What the options ask of a policy, None if *method* asks none.
 
@@ -69,10 +58,9 @@ def inference(
         "--samples": samples,
         "--weights": weights,
         "--temperature": temperature,
-        "--threshold": threshold,
     }
     if learned.is_learned(method):
-        return learned.Inference(samples, weights, temperature, threshold)
+        return learned.Inference(samples, weights, temperature)
     for name, value in options.items():
         if value is not None:
             raise InputError(

@@ -11,7 +11,7 @@ import typer
 
 from cpsched import families, learned, report
 from cpsched.cli.files import OutputFile, emit
-from cpsched.cli.inference import Samples, Temperature, Threshold, Weights, inference
+from cpsched.cli.inference import Samples, Temperature, Weights, inference
 from cpsched.cli.interrupt import stop_on_signal
 from cpsched.cli.outcome import Format, explain, print_text, printed, save
 from cpsched.cli.policy import (
@@ -135,7 +135,6 @@ def solve(
     samples: Samples = None,
     weights: Weights = None,
     temperature: Temperature = None,
-    threshold: Threshold = None,
 ) -> None:
     """Find the best schedule or placement within a time limit, and prove what can be proven.
 
@@ -180,7 +179,7 @@ def solve(
         sources=sources,
         limits=Limits(time_limit, available_cores() if workers is None else workers, seed),
         method=method,
-        inference=inference(method, samples, weights, temperature, threshold),
+        inference=inference(method, samples, weights, temperature),
         input_format=input_format,
         output=output,
         plot=plot,

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cpsched.errors import InputError, StopRequestedError
-from cpsched.jobshop.score_kernels import MACHINE, NUM_FEATURES, roll_out
+from cpsched.jobshop.score_features import MACHINE, NUM_FEATURES
+from cpsched.jobshop.score_kernels import roll_out
 
 if TYPE_CHECKING:
     from cpsched.draws import Words
     from cpsched.jobshop.instance import JobShop
-    from cpsched.jobshop.score_kernels import Floats, Longs
+    from cpsched.jobshop.score_features import Floats, Longs
     from cpsched.jobshop.solution import Schedule
 
 #: Version of the features: another one when a number changes its meaning.
@@ -72,7 +73,7 @@ def num_weights(width: int, depth: int) -> int:
 class Shop:
     """A classic job shop in the arrays of the kernel.
 
-    job_ptr: shape (num_jobs + 1,); ops: shape (5, num_ops), see ``score_kernels``; member_ptr,
+    job_ptr: shape (num_jobs + 1,); ops: shape (5, num_ops), see ``score_features``; member_ptr,
     members: operations by machine.
 
     Raises InputError for a flexible job shop.

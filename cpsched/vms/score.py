@@ -24,7 +24,8 @@ from cpsched.vms.greedy import evacuate
 from cpsched.vms.moving import Moving
 from cpsched.vms.objective import move_limit, worth
 from cpsched.vms.rates import rate
-from cpsched.vms.score_kernels import COME_FEATURES, LEAVE_FEATURES, trajectory
+from cpsched.vms.score_features import COME_FEATURES, LEAVE_FEATURES
+from cpsched.vms.score_kernels import trajectory
 from cpsched.vms.solution import Migration, Migrations
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from cpsched.arrays import IntArray
     from cpsched.draws import Words
     from cpsched.vms.instance import VmCluster
-    from cpsched.vms.score_kernels import Floats, Longs
+    from cpsched.vms.score_features import Floats, Longs
 
 #: Version of the features: another one when a number changes its meaning.
 FEATURES = 1

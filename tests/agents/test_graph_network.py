@@ -222,8 +222,6 @@ def test_a_checkpoint_that_does_not_fit_is_refused_by_name() -> None:
     one = GraphPolicy.of(Checkpoint("graph", "jobshop", config, tensors, {}))
     with pytest.raises(InputError, match="these weights are for jobshop"):
         next(one.roll(pods, samples=1, seed=0, stop=lambda: False))
-    with pytest.raises(InputError, match="the graph policy knows no threshold"):
-        next(one.roll(shop, samples=1, seed=0, stop=lambda: False, threshold=0.9))
 
 
 def test_rewards_of_an_episode_sum_to_the_objective() -> None:

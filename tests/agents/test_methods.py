@@ -148,7 +148,6 @@ def test_words() -> None:
     [
         ({"samples": 0}, r"samples must be in 1\.\.1000000, not 0"),
         ({"temperature": 0.0}, r"temperature must be in \(0, 1000\], not 0\.0"),
-        ({"threshold": 1.0}, r"threshold must be in \[0, 1\), not 1\.0"),
     ],
 )
 def test_values_out_of_range(asked: dict[str, float], message: str) -> None:
@@ -170,8 +169,6 @@ def test_what_is_refused(weights: str, tmp_path: Path) -> None:
         solve(weights="jobshop-scor")
     with pytest.raises(InputError, match="these weights are for the family vms, not for jobshop"):
         solve(weights="vms-score")
-    with pytest.raises(InputError, match="the learned score of job shops knows no threshold"):
-        solve(threshold=0.9)
     with pytest.raises(MethodError, match="method policy has no weights for"):
         cpsched.solve(_reassignment(), method="policy")
     path = tmp_path / "three.fjs"
